@@ -172,8 +172,8 @@ type Belief struct {
 	Maintenance *events.Window `json:"maintenance,omitzero"`
 	Explained   bool           `json:"explained,omitzero"` // what is bad is explained by maintenance or by the customer's own act
 	Damped      bool           `json:"damped,omitzero"`
-	Penalty     float64        `json:"penalty,omitzero"`  // now
-	ReuseAt     time.Time      `json:"reuse_at,omitzero"` // when the penalty will be below Reuse if nothing more happens
+	Penalty     float64        `json:"penalty,omitzero"`    // now
+	ReuseAt     time.Time      `json:"reuse_at,omitzero"`   // when the penalty will be below Reuse if nothing more happens
 	HoldUntil   time.Time      `json:"hold_until,omitzero"` // when the present hold-down or hold-up ends
 }
 

@@ -28,12 +28,12 @@ const MaxWeight = 32000
 // Circuit is one ExpressRoute circuit: what the configuration says of it and
 // what was discovered. Discovered fields are zero until the first read.
 type Circuit struct {
-	Name     string   `json:"name"`             // ours, from the configuration
-	ID       string   `json:"id"`               // canonical resource ID
-	Site     string   `json:"site,omitzero"`    // on-premises site that it ends in; "" if not told
-	Shares   []string `json:"shares,omitempty"` // names of what it shares with other circuits: conduits, buildings
-	Monitors []string `json:"monitors,omitempty"`
-	Probes   []Probe  `json:"probes,omitempty"`
+	Name     string   `json:"name"`               // ours, from the configuration
+	ID       string   `json:"id"`                 // canonical resource ID
+	Site     string   `json:"site,omitzero"`      // on-premises site that it ends in; "" if not told
+	Shares   []string `json:"shares,omitempty"`   // names of what it shares with other circuits: conduits, buildings
+	Monitors []string `json:"monitors,omitempty"` // Connection Monitor resource IDs that speak for it, "ID" or "ID#test group"
+	Probes   []Probe  `json:"-"`                  // canary targets; from the configuration only
 
 	Provider  string `json:"provider,omitzero"`       // service provider; "" on ExpressRoute Direct
 	Location  string `json:"location,omitzero"`       // peering location
@@ -46,10 +46,10 @@ type Circuit struct {
 
 // Probe is one canary target that only this circuit reaches.
 type Probe struct {
-	TCP     string        `json:"tcp,omitzero"`  // host:port, or
-	HTTP    string        `json:"http,omitzero"` // URL
-	Every   time.Duration `json:"every,format:nano"`
-	Timeout time.Duration `json:"timeout,format:nano"`
+	TCP     string // host:port; or
+	HTTP    string // a URL
+	Every   time.Duration
+	Timeout time.Duration
 }
 
 // Gateway is one ExpressRoute gateway.
