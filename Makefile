@@ -1,0 +1,89 @@
+# `make` alone prints what there is.
+SHELL         := bash
+.SHELLFLAGS   := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+GO       ?= go
+FUZZTIME ?= 20s# for each fuzz target
+COUNT    ?= 1# how often `make bench` repeats each benchmark
+BENCH    ?= .# which benchmarks
+LDFLAGS  ?= -s -w
+
+# Debian packages that the tests need. gcc is for the race detector.
+# Anything that a test starts (a browser, say) is added here and nowhere else.
+APT ?= gcc libc6-dev
+
+.PHONY: help
+help: ## Print this list
+	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+.PHONY: check
+check: deps fmt-check vet arch lint test ## Everything that CI runs, in the same order
+
+.PHONY: deps
+deps: ## Install what the tests need; does nothing when all is there
+	@missing=(); \
+	for p in $(APT); do dpkg-query -W -f='$${db:Status-Status}' "$$p" 2>/dev/null | grep -qx installed || missing+=("$$p"); done; \
+	if [ $${#missing[@]} -eq 0 ]; then echo "deps: all there"; \
+	elif ! command -v apt-get >/dev/null; then echo "deps: no apt-get here; please provide: $${missing[*]}"; \
+	else \
+	  sudo=; [ "$$(id -u)" -eq 0 ] || sudo=sudo; \
+	  $$sudo apt-get update -q </dev/null; \
+	  DEBIAN_FRONTEND=noninteractive $$sudo apt-get install -qy --no-install-recommends "$${missing[@]}" </dev/null; \
+	fi
+	@$(GO) mod download
+
+.PHONY: fmt
+fmt: ## Format every Go file
+	@gofmt -s -w .
+
+.PHONY: fmt-check
+fmt-check: ## Fail when a Go file is not formatted
+	@bad=$$(gofmt -s -l .); \
+	if [ -n "$$bad" ]; then printf 'not formatted, run `make fmt`:\n%s\n' "$$bad"; exit 1; fi
+
+.PHONY: vet
+vet: ## go vet
+	$(GO) vet ./...
+
+.PHONY: arch
+arch: ## The import table and the other rules of the tree (failover/archtest)
+	$(GO) test ./failover/archtest
+
+.PHONY: lint
+lint: ## golangci-lint, when it is installed
+	@if command -v golangci-lint >/dev/null; then golangci-lint run ./...; \
+	else echo 'lint: golangci-lint is not installed; get version 2: $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0'; fi
+
+.PHONY: test
+test: deps ## All tests, under the race detector
+	$(GO) test -race -timeout 15m ./...
+
+.PHONY: race
+race: ## The whole suite twice in random order under the race detector, uncached
+	$(GO) test -race -count=2 -shuffle=on -timeout 30m ./...
+
+.PHONY: fuzz
+fuzz: ## Every fuzz target for FUZZTIME (20s)
+	@for p in $$($(GO) list ./...); do \
+	  for f in $$($(GO) test -list '^Fuzz' "$$p" | grep '^Fuzz' || true); do \
+	    echo "$$p $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) "$$p"; \
+	  done; \
+	done
+
+.PHONY: bench
+bench: ## Benchmarks with allocations; BENCH=Fold COUNT=10 narrows and repeats
+	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem -count $(COUNT) ./...
+
+.PHONY: demo
+demo: ## The program on a simulated estate: no account, no set-up
+	$(GO) run . demo
+
+.PHONY: build
+build: ## bin/erfailover, static and stripped
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/erfailover .
+
+.PHONY: package
+package: ## dist/app.zip, ready for a function app on Linux
+	@mkdir -p dist
+	$(GO) run . package --out dist/app.zip
