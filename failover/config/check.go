@@ -1,0 +1,240 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"erfailover/failover/policy"
+)
+
+var errZoneInCron = errors.New("the time zone has a key of its own")
+
+// finding collects what Check finds. It changes nothing that it looks at.
+type finding struct {
+	problems Invalid
+	warnings []Warning
+}
+
+func (f *finding) bad(key, got, want string) {
+	f.problems = append(f.problems, Problem{Key: key, Got: got, Want: want})
+}
+
+func (f *finding) warn(key, say string) {
+	f.warnings = append(f.warnings, Warning{Key: key, Say: say})
+}
+
+// span checks a duration: least to most, and a warning below careful.
+func (f *finding) span(key string, d, least, careful, most time.Duration) {
+	switch {
+	case d < least || d > most:
+		f.bad(key, formatDuration(d), formatDuration(least)+" to "+formatDuration(most))
+	case d < careful:
+		f.warn(key, formatDuration(d)+" suits a test; a real estate wants "+formatDuration(careful)+" or more")
+	}
+}
+
+// count checks a whole number.
+func (f *finding) count(key string, n, least, most int) {
+	if n < least || n > most {
+		f.bad(key, fmt.Sprint(n), fmt.Sprintf("a whole number from %d to %d", least, most))
+	}
+}
+
+// dayLong bounds most durations: nobody waits longer for a circuit.
+const dayLong = 24 * time.Hour
+
+// Check returns every problem and warning of c, by key and without a place, which
+// only Parse knows. It changes nothing: defaults are filled in earlier.
+func (c Config) Check() (Invalid, []Warning) {
+	var f finding
+	switch c.Version {
+	case Version:
+	case 0:
+		f.bad("version", missing, fmt.Sprint(Version))
+	default:
+		f.bad("version", fmt.Sprint(c.Version), fmt.Sprint(Version))
+	}
+	f.azure(c.Azure)
+	f.record(c.Record)
+	f.circuits(c)
+	f.groups(c)
+	f.count("limits.operationsAtOnce", c.EstateLimits.OperationsAtOnce, 1, 1000)
+	f.count("limits.operationsPerHour", c.EstateLimits.OperationsPerHour, 1, 1000)
+	for _, name := range slices.Sorted(maps.Keys(c.Drills)) {
+		f.drill("drills."+name, c.Drills[name], c.Groups)
+	}
+	for i, n := range c.Notify {
+		f.notify(fmt.Sprintf("notify[%d]", i), n)
+	}
+	f.auth(c.Auth)
+	f.timing(c.Timing)
+	return f.problems, f.warnings
+}
+
+func (f *finding) azure(a Azure) {
+	ends := []struct{ key, url string }{
+		{"resourceManager", a.Custom.ResourceManager},
+		{"audience", a.Custom.Audience},
+		{"authority", a.Custom.Authority},
+	}
+	for _, e := range ends {
+		key := "azure.custom." + e.key
+		switch {
+		case a.Cloud == CloudCustom && e.url == "":
+			f.bad(key, missing, "an https URL; cloud custom needs resourceManager, audience and authority")
+		case a.Cloud != CloudCustom && e.url != "":
+			f.bad(key, show(e.url), "no custom endpoint with cloud "+string(a.Cloud))
+		case e.url != "" && !webURL(e.url, "https"):
+			f.bad(key, show(e.url), "an https URL with a host, without user, query and fragment")
+		}
+	}
+	i := a.Identity
+	known := i.Kind == IdentityManaged || i.Kind == IdentityWorkload || i.Kind == IdentityDeveloper
+	if !known || i.ClientID != "" && (i.Kind != IdentityManaged || !guid(i.ClientID)) {
+		f.bad("azure.identity", show(i.String()), wantIdentity)
+	}
+	for _, b := range []struct {
+		key   string
+		share float64
+	}{{"writes", a.Budget.Writes}, {"reads", a.Budget.Reads}} {
+		if !(b.share >= 0.01 && b.share <= 1) {
+			f.bad("azure.budget."+b.key, fmt.Sprint(b.share), "a share from 0.01 to 1")
+		}
+	}
+}
+
+func (f *finding) record(r Record) {
+	blob := r.Blob != Blob{}
+	switch {
+	case blob && r.Bolt != "":
+		f.bad("record", "bolt and blob", "exactly one of bolt and blob")
+	case !blob && r.Bolt == "":
+		f.bad("record", missing, "exactly one of bolt and blob")
+	case blob:
+		if r.Blob.Account == "" {
+			f.bad("record.blob.account", missing, "the https URL of the account's blob endpoint")
+		} else if u, err := url.Parse(r.Blob.Account); !webURL(r.Blob.Account, "https") || err != nil || strings.Count(u.Path, "/") > 1 {
+			f.bad("record.blob.account", show(r.Blob.Account), "the https URL of the account's blob endpoint, without user, query and fragment")
+		}
+		if !containerName(r.Blob.Container) {
+			got := show(r.Blob.Container)
+			if r.Blob.Container == "" {
+				got = missing
+			}
+			f.bad("record.blob.container", got, "3 to 63 small letters, digits and single hyphens")
+		}
+	}
+}
+
+func containerName(s string) bool {
+	for i, r := range s {
+		switch {
+		case 'a' <= r && r <= 'z', '0' <= r && r <= '9':
+		case r == '-' && i > 0 && i < len(s)-1 && s[i-1] != '-':
+		default:
+			return false
+		}
+	}
+	return len(s) >= 3 && len(s) <= 63
+}
+
+func (f *finding) drill(key string, d Drill, groups map[string]Group) {
+	switch _, ok := groups[d.Group]; {
+	case d.Group == "":
+		f.bad(key+".group", missing, "a configured group's name")
+	case !ok:
+		f.bad(key+".group", show(d.Group), "a configured group: "+suggest(d.Group, slices.Sorted(maps.Keys(groups))))
+	}
+	if d.Kind == "" {
+		f.bad(key+".kind", missing, "one of move, disconnect, link, tabletop, evacuate")
+	}
+	if _, err := policy.ParseZone(d.Timezone); err != nil {
+		f.bad(key+".timezone", show(d.Timezone), "an IANA time zone name like America/New_York")
+	}
+	f.schedule(key+".schedule", d.Schedule)
+	f.span(key+".hold", d.Hold, time.Second, time.Minute, dayLong)
+	f.span(key+".limit", d.Limit, time.Second, time.Minute, dayLong)
+	if d.Limit <= d.Hold {
+		f.bad(key+".limit", formatDuration(d.Limit), "longer than hold ("+formatDuration(d.Hold)+")")
+	}
+	f.span(key+".announce", d.Announce, 0, 0, 30*dayLong)
+	for i, b := range d.Blackout {
+		if !date(b.First) || !date(b.Last) || b.First > b.Last {
+			f.bad(fmt.Sprintf("%s.blackout[%d]", key, i), show(b.String()), wantDates+", the earlier one first")
+		}
+	}
+}
+
+// schedule checks that a cron text can be read and that its day ever comes; the
+// 30th of February does not.
+func (f *finding) schedule(key, s string) {
+	if s == "" {
+		f.bad(key, missing, wantCron)
+		return
+	}
+	when, err := parseCron(s)
+	if err != nil {
+		f.bad(key, show(s), wantCron)
+		return
+	}
+	if when.Next(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)).IsZero() {
+		f.bad(key, show(s), "a cron schedule whose day comes; this one never does")
+	}
+}
+
+// String returns the form of the file.
+func (d Dates) String() string {
+	if d.First == d.Last {
+		return d.First
+	}
+	return d.First + "/" + d.Last
+}
+
+func date(s string) bool {
+	_, err := time.Parse(time.DateOnly, s)
+	return err == nil
+}
+
+func (f *finding) timing(t Timing) {
+	f.span("timing.linger", t.Linger, 0, 0, 14*time.Second)
+	f.span("timing.sendDeadline", t.SendDeadline, time.Second, 10*time.Second, 10*time.Minute)
+	f.span("timing.landing", t.Landing, time.Second, time.Minute, 2*time.Hour)
+	f.span("timing.readDeadline", t.ReadDeadline, time.Second, 30*time.Second, time.Hour)
+	f.span("timing.settleAfter", t.SettleAfter, time.Second, 30*time.Second, dayLong)
+	f.span("timing.poll.doubt", t.Poll.Doubt, time.Second, 10*time.Second, time.Hour)
+	f.span("timing.poll.all", t.Poll.All, time.Second, time.Minute, dayLong)
+	if t.Poll.Doubt > t.Poll.All {
+		f.bad("timing.poll.doubt", formatDuration(t.Poll.Doubt), "at most poll.all ("+formatDuration(t.Poll.All)+")")
+	}
+}
+
+// webURL says whether s is a plain URL of one of the schemes, with a host and
+// without user, query and fragment.
+func webURL(s string, schemes ...string) bool {
+	u, err := url.Parse(s)
+	return err == nil && slices.Contains(schemes, u.Scheme) && u.Hostname() != "" && u.User == nil &&
+		u.RawQuery == "" && !u.ForceQuery && u.Fragment == "" && u.Opaque == "" && !strings.Contains(s, "#")
+}
+
+// guid says whether s is a GUID: 8-4-4-4-12 hex digits.
+func guid(s string) bool {
+	if len(s) != 36 {
+		return false
+	}
+	for i, r := range s {
+		switch {
+		case i == 8 || i == 13 || i == 18 || i == 23:
+			if r != '-' {
+				return false
+			}
+		case !strings.ContainsRune("0123456789abcdefABCDEF", r):
+			return false
+		}
+	}
+	return true
+}

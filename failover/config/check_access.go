@@ -1,0 +1,105 @@
+package config
+
+import (
+	"fmt"
+	"maps"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+func (f *finding) notify(key string, n Notify) {
+	if n.Channel == "" {
+		var all []string
+		for _, ch := range channels() {
+			all = append(all, string(ch))
+		}
+		f.bad(key, missing, "one of "+strings.Join(all, ", "))
+		return
+	}
+	at := key + "." + string(n.Channel)
+	switch {
+	case !n.To.good():
+		f.bad(at, hidden, wantChannel(n.Channel))
+	case n.To.Env() != "":
+	default:
+		f.literal(at, n)
+	}
+	if len(n.For) == 0 {
+		f.bad(key+".for", missing, "at least one of "+topicWords())
+	}
+	for i, t := range n.For {
+		if slices.Contains(n.For[:i], t) {
+			f.bad(fmt.Sprintf("%s.for[%d]", key, i), string(t), "each topic once")
+		}
+	}
+}
+
+// literal checks a channel's value that stands in the file itself.
+func (f *finding) literal(key string, n Notify) {
+	const advice = "a secret stands in the file; put it in the environment and write env:NAME"
+	switch n.Channel {
+	case ChannelPagerDuty:
+		if strings.Contains(string(n.To), "/") {
+			f.bad(key, hidden, wantChannel(n.Channel))
+			return
+		}
+		f.warn(key, advice)
+	case ChannelEventHub:
+		host, hub, ok := strings.Cut(string(n.To), "/")
+		if !ok || hub == "" || strings.Contains(hub, "/") || !webURL("https://"+host, "https") {
+			f.bad(key, hidden, wantChannel(n.Channel))
+		}
+	case ChannelTeams, ChannelSlack, ChannelWebhook:
+		u, err := url.Parse(string(n.To))
+		if err != nil || u.Scheme != "https" || u.Hostname() == "" || u.User != nil || u.Fragment != "" {
+			f.bad(key, hidden, wantChannel(n.Channel))
+			return
+		}
+		if u.RawQuery != "" || len(u.Path) > 1 {
+			f.warn(key, advice)
+		}
+	}
+}
+
+func (f *finding) auth(a Auth) {
+	tokens := a.Mode == AuthEntra || a.Mode == AuthEasyAuth
+	if a.Mode == AuthEntra && a.Tenant == "" {
+		f.bad("auth.tenant", missing, "the tenant's GUID; mode entra needs it")
+	}
+	if a.Mode == AuthEntra && a.Audience == "" {
+		f.bad("auth.audience", missing, "the audience that our tokens are made for; mode entra needs it")
+	}
+	if a.Tenant != "" && !guid(a.Tenant) {
+		f.bad("auth.tenant", show(a.Tenant), "the tenant's GUID")
+	}
+	for _, s := range []struct {
+		key string
+		set bool
+	}{{"tenant", a.Tenant != ""}, {"audience", a.Audience != ""}, {"roles", a.Roles != nil}} {
+		if s.set && !tokens {
+			f.warn("auth."+s.key, "has no effect in mode "+string(a.Mode))
+		}
+	}
+	for _, role := range slices.Sorted(maps.Keys(a.Roles)) {
+		if len(a.Roles[role]) == 0 {
+			f.bad("auth.roles."+string(role), "an empty list", "at least one claim value")
+		}
+	}
+	if len(a.Keys) > 0 && a.Mode != AuthFunctionKey {
+		f.warn("auth.keys", "has no effect in mode "+string(a.Mode))
+	}
+	if len(a.Keys) == 0 && a.Mode == AuthFunctionKey {
+		f.warn("auth.mode", "without auth.keys only the Functions host checks keys")
+	}
+	byKey := map[Secret]Role{}
+	for _, role := range slices.Sorted(maps.Keys(a.Keys)) {
+		k := a.Keys[role]
+		if !k.good() || k.Env() == "" {
+			f.bad("auth.keys."+string(role), hidden, wantKey)
+		} else if other, twice := byKey[k]; twice {
+			f.bad("auth.keys."+string(role), hidden, "another key than "+string(other)+" has")
+		}
+		byKey[k] = role
+	}
+}

@@ -1,0 +1,106 @@
+package config
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"erfailover/failover/fault"
+)
+
+// missing is what a problem shows when a required key is not there.
+const missing = "(missing)"
+
+// maxShown bounds the problems that Error prints.
+const maxShown = 200
+
+// Problem is one setting that cannot be used.
+type Problem struct {
+	Key    string // full dotted name as the operator typed it, "groups.east.health.holdDown"; "(file)" for the file as a whole
+	Line   int    // from 1; where the value stands, or where a missing one belongs
+	Column int    // from 1
+	Got    string // the value found; "(missing)", or "(secret)" when it must not be shown
+	Want   string // the rule in plain words, with units
+}
+
+// Invalid lists every problem found, in the order of the file, so that one failed
+// start is enough to fix them all. It is a fault.Invalid.
+type Invalid []Problem
+
+// Error returns one line per problem, at most 200.
+func (v Invalid) Error() string {
+	var b strings.Builder
+	noun := "settings"
+	if len(v) == 1 {
+		noun = "setting"
+	}
+	fmt.Fprintf(&b, "config: %d unusable %s", len(v), noun)
+	for i, p := range v {
+		if i == maxShown {
+			fmt.Fprintf(&b, "\n  and %d more", len(v)-maxShown)
+			break
+		}
+		fmt.Fprintf(&b, "\n  %s%s: got %s, want %s", p.Key, at(p.Line), p.Got, p.Want)
+	}
+	return b.String()
+}
+
+// Unwrap makes errors.Is(err, fault.Invalid) true.
+func (v Invalid) Unwrap() error { return fault.Invalid }
+
+// Warning is one setting that works and deserves a second look.
+type Warning struct {
+	Key    string
+	Line   int
+	Column int
+	Say    string // a sentence without a full stop
+}
+
+// String returns "key (line n): text".
+func (w Warning) String() string { return w.Key + at(w.Line) + ": " + w.Say }
+
+func at(line int) string {
+	if line == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" (line %d)", line)
+}
+
+// sort puts problems into the order of the file.
+func (v Invalid) sort() {
+	slices.SortStableFunc(v, func(a, b Problem) int {
+		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
+	})
+}
+
+// show returns a value as a problem may print it: one line, at most 80 bytes, and
+// nothing that looks like a credential.
+func show(s string) string {
+	if s == "" {
+		return `""`
+	}
+	low := strings.ToLower(s)
+	for _, mark := range []string{"sig=", "code=", "key=", "token=", "secret=", "password", "bearer "} {
+		if strings.Contains(low, mark) {
+			return hidden
+		}
+	}
+	if scheme, rest, ok := strings.Cut(s, "://"); ok && scheme != "" && strings.ContainsAny(rest, "@?") {
+		return hidden
+	}
+	clean := strings.Map(func(r rune) rune {
+		if r < 0x20 || r == 0x7f || r == 0xfffd || 0x80 <= r && r < 0xa0 || r == 0x2028 || r == 0x2029 {
+			return '.'
+		}
+		return r
+	}, s)
+	if len(clean) <= 80 {
+		return clean
+	}
+	cut := 77
+	for cut > 0 && clean[cut]&0xc0 == 0x80 {
+		cut--
+	}
+	return clean[:cut] + "..."
+}

@@ -1,0 +1,56 @@
+package config
+
+import (
+	"strings"
+
+	"erfailover/events"
+	"erfailover/failover/policy"
+)
+
+// The closed lists, in the order in which they are told.
+
+func topics() []Topic {
+	return []Topic{TopicOperation, TopicRefusal, TopicApproval, TopicDrill, TopicFailure}
+}
+
+func topicWords() string {
+	var words []string
+	for _, t := range topics() {
+		words = append(words, string(t))
+	}
+	return strings.Join(words, ", ")
+}
+
+func channels() []Channel {
+	return []Channel{ChannelTeams, ChannelSlack, ChannelPagerDuty, ChannelWebhook, ChannelEventHub}
+}
+
+func roles() []Role { return []Role{RoleReader, RoleOperator, RoleApprover, RoleSignaler} }
+
+func levers() []policy.Lever {
+	return []policy.Lever{policy.LeverWeight, policy.LeverDisconnect, policy.LeverPeering}
+}
+
+func observers() []events.Observer {
+	return []events.Observer{events.Metric, events.ResourceHealth, events.Gateway, events.Probe, events.Read}
+}
+
+const (
+	wantIdentity = "managed, managed:<client id>, workload or developer"
+	wantCron     = `a cron schedule of five fields like "0 2 1 * *"`
+	wantDates    = "a date or two, like 2026-12-24 or 2026-12-15/2027-01-05"
+	wantKey      = "env:NAME, the environment variable that holds the key"
+)
+
+// wantChannel says what a channel's value must be.
+func wantChannel(ch Channel) string {
+	switch ch {
+	case ChannelTeams, ChannelSlack, ChannelWebhook:
+		return "env:NAME, or an https URL"
+	case ChannelPagerDuty:
+		return "env:NAME, or a routing key"
+	case ChannelEventHub:
+		return "env:NAME, or namespace.servicebus.windows.net/hub"
+	}
+	return "env:NAME"
+}
