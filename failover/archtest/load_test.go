@@ -27,6 +27,7 @@ type file struct {
 	pkg   string // directory of name; "." for the root
 	test  bool   // a _test.go file
 	lines int
+	text  []byte
 	fset  *token.FileSet
 	ast   *ast.File
 }
@@ -60,6 +61,7 @@ func parse(name string, text []byte) (*file, error) {
 		pkg:   path.Dir(name),
 		test:  strings.HasSuffix(name, "_test.go"),
 		lines: strings.Count(string(text), "\n"),
+		text:  text,
 		fset:  token.NewFileSet(),
 	}
 	var err error

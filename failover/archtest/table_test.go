@@ -77,7 +77,7 @@ var table = map[string]row{
 	"failover/sim":       {kind: free, ours: []string{"events", topology, health, policy, planner, executor, record, config, fault}, others: []string{jsonv2}},
 
 	// Contract suites: test code that every implementation of a port runs.
-	"failover/record/recordtest":    {kind: free, plan: true, ours: []string{record, fault}},
+	"failover/record/recordtest":    {kind: free, ours: []string{record, fault}},
 	"failover/executor/networktest": {kind: free, plan: true, ours: []string{executor, topology, fault}},
 	"failover/archtest":             {kind: pure},
 	"failover/drill":                {plan: true, ours: []string{topology, health, policy, planner, executor, record, report, "events", fault}, others: []string{cron, jsonv2}},
