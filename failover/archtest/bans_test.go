@@ -55,7 +55,7 @@ func worldImports(f *file) []string {
 	for _, spec := range f.ast.Imports {
 		p := strings.Trim(spec.Path.Value, "`\"")
 		why, banned := world[p]
-		if !banned || slices.Contains(r.std, p) || r.kind == sequential && (p == "context" || f.pkg == "failover" && p == "crypto/rand") {
+		if !banned || slices.Contains(r.std, p) || r.kind == sequential && p == "context" {
 			continue
 		}
 		out = append(out, fmt.Sprintf("%s: %s imports %s: %s", f.at(spec.Pos()), f.pkg, p, why))
@@ -67,13 +67,10 @@ func worldImports(f *file) []string {
 // machine's zone.
 var clocks = []string{"Now", "Since", "Until", "Sleep", "After", "AfterFunc", "Tick", "NewTimer", "NewTicker", "Local"}
 
-// clock refuses the clock outside free code. The engine reads it once a run, at
-// its door, and hands the value down.
+// clock refuses the clock outside free code: it is handed to the engine, which
+// looks once a run and hands the value down.
 func clock(f *file) []string {
 	if r, listed := table[f.pkg]; !listed || r.kind == free {
-		return nil
-	}
-	if f.pkg == "failover" {
 		return nil
 	}
 	return uses(f, "time", clocks, "`now` is an argument")

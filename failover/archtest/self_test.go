@@ -58,7 +58,8 @@ var snippets = []snippet{
 	{"zone of the machine", "failover/report/x.go", clock, `import "time"; var z = time.Local`, "time.Local"},
 	{"types of time", "failover/policy/x.go", clock, `import "time"; const d = 2 * time.Second`, ""},
 	{"a local called time", "failover/policy/x.go", clock, `import "time"; type s struct{ Now int }; var d time.Duration; func f() int { time := s{}; return time.Now }`, ""},
-	{"the engine's one look", "failover/engine.go", clock, `import "time"; var t = time.Now()`, ""},
+	{"the engine is handed a clock", "failover/engine.go", clock, `import "time"; var t = time.Now()`, "time.Now"},
+	{"adapters know the time", "failover/armnet/x.go", clock, `import "time"; var t = time.Now()`, ""},
 
 	// One thing at a time.
 	{"go", "failover/executor/x.go", concurrency, `func f() { go f() }`, "go statement"},

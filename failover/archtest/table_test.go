@@ -18,8 +18,7 @@ const (
 	// log, random number, goroutine or map order.
 	pure kind = iota
 	// sequential code blocks on ports that are handed to it: no goroutine, no
-	// network and no environment of its own. Only the engine, its outermost part,
-	// may read the clock and draw a random number, once a run.
+	// network, clock, environment or random number of its own.
 	sequential
 	// free code is where the world is.
 	free
@@ -70,7 +69,7 @@ var table = map[string]row{
 	record:     {ours: []string{topology, health, policy, planner, executor, "events", fault}, others: []string{jsonv2}, std: []string{"context"}}, // context: the Store port
 	report:     {ours: []string{record, executor, planner, policy, health, topology, "events", fault}, others: []string{jsonv2}},
 	config:     {ours: []string{topology, health, policy, "events", fault}, others: []string{jsonv2, yamlv3, schema, cron}},
-	"failover": {kind: sequential, ours: []string{"events", topology, health, policy, planner, executor, record, report, config, fault}, others: []string{zerolog, jsonv2}},
+	"failover": {kind: sequential, ours: []string{"events", topology, health, policy, planner, executor, record, report, config, fault}, others: []string{zerolog, jsonv2}, std: []string{"sync"}}, // sync: guards memory that only saves work, never held over a port call
 
 	"failover/armnet":    {kind: free, ours: []string{topology, planner, executor, "events", fault}, others: []string{azure, backoff, jsonv2, xsync}},
 	"failover/boltstore": {kind: free, ours: []string{record, fault}, others: []string{bbolt, jsonv2}},
