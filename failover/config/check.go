@@ -77,21 +77,15 @@ func (c Config) Check() (Invalid, []Warning) {
 }
 
 func (f *finding) azure(a Azure) {
-	ends := []struct{ key, url string }{
-		{"resourceManager", a.Custom.ResourceManager},
-		{"audience", a.Custom.Audience},
-		{"authority", a.Custom.Authority},
-	}
-	for _, e := range ends {
-		key := "azure.custom." + e.key
-		switch {
-		case a.Cloud == CloudCustom && e.url == "":
-			f.bad(key, missing, "an https URL; cloud custom needs resourceManager, audience and authority")
-		case a.Cloud != CloudCustom && e.url != "":
-			f.bad(key, show(e.url), "no custom endpoint with cloud "+string(a.Cloud))
-		case e.url != "" && !webURL(e.url, "https"):
-			f.bad(key, show(e.url), "an https URL with a host, without user, query and fragment")
-		}
+	switch {
+	case a.Cloud == CloudCustom && a.Custom == nil:
+		f.bad("azure.custom", missing, "resourceManager, audience and authority; cloud custom needs them")
+	case a.Cloud != CloudCustom && a.Custom != nil:
+		f.bad("azure.custom", "custom endpoints", "none with cloud "+string(a.Cloud))
+	case a.Custom != nil:
+		f.endpoint("resourceManager", a.Custom.ResourceManager)
+		f.endpoint("audience", a.Custom.Audience)
+		f.endpoint("authority", a.Custom.Authority)
 	}
 	i := a.Identity
 	known := i.Kind == IdentityManaged || i.Kind == IdentityWorkload || i.Kind == IdentityDeveloper
@@ -108,17 +102,26 @@ func (f *finding) azure(a Azure) {
 	}
 }
 
-func (f *finding) record(r Record) {
-	blob := r.Blob != Blob{}
+// endpoint checks one endpoint of a custom cloud.
+func (f *finding) endpoint(key, s string) {
 	switch {
-	case blob && r.Bolt != "":
+	case s == "":
+		f.bad("azure.custom."+key, missing, "an https URL; cloud custom needs resourceManager, audience and authority")
+	case !webURL(s, "https"):
+		f.bad("azure.custom."+key, show(s), "an https URL with a host, without user, query and fragment")
+	}
+}
+
+func (f *finding) record(r Record) {
+	switch {
+	case r.Blob != nil && r.Bolt != "":
 		f.bad("record", "bolt and blob", "exactly one of bolt and blob")
-	case !blob && r.Bolt == "":
-		f.bad("record", missing, "exactly one of bolt and blob")
-	case blob:
+	case r.Blob == nil && r.Bolt == "":
+		f.bad("record", "neither", "exactly one of bolt and blob")
+	case r.Blob != nil:
 		if r.Blob.Account == "" {
 			f.bad("record.blob.account", missing, "the https URL of the account's blob endpoint")
-		} else if u, err := url.Parse(r.Blob.Account); !webURL(r.Blob.Account, "https") || err != nil || strings.Count(u.Path, "/") > 1 {
+		} else if !webURL(r.Blob.Account, "https") || strings.Contains(strings.Trim(pathOf(r.Blob.Account), "/"), "/") {
 			f.bad("record.blob.account", show(r.Blob.Account), "the https URL of the account's blob endpoint, without user, query and fragment")
 		}
 		if !containerName(r.Blob.Container) {
@@ -217,8 +220,17 @@ func (f *finding) timing(t Timing) {
 // without user, query and fragment.
 func webURL(s string, schemes ...string) bool {
 	u, err := url.Parse(s)
-	return err == nil && slices.Contains(schemes, u.Scheme) && u.Hostname() != "" && u.User == nil &&
+	return err == nil && slices.Contains(schemes, u.Scheme) && strings.HasPrefix(s, u.Scheme+"://") && u.Hostname() != "" && u.User == nil &&
 		u.RawQuery == "" && !u.ForceQuery && u.Fragment == "" && u.Opaque == "" && !strings.Contains(s, "#")
+}
+
+// pathOf returns the path of a URL, or "".
+func pathOf(s string) string {
+	u, err := url.Parse(s)
+	if err != nil {
+		return ""
+	}
+	return u.Path
 }
 
 // guid says whether s is a GUID: 8-4-4-4-12 hex digits.

@@ -17,7 +17,12 @@ func (f *finding) circuits(c Config) {
 	if len(c.Circuits) == 0 {
 		f.bad("circuits", missing, "at least one circuit")
 	}
-	byID, byMonitor := map[string]string{}, map[string]string{}
+	byID, byMonitor, used := map[string]string{}, map[string]string{}, map[string]bool{}
+	for _, group := range slices.Sorted(maps.Keys(c.Groups)) {
+		for _, name := range slices.Concat(c.Groups[group].Preference...) {
+			used[name] = true
+		}
+	}
 	for _, name := range slices.Sorted(maps.Keys(c.Circuits)) {
 		k, key := c.Circuits[name], "circuits."+name
 		switch other, twice := byID[k.ID]; {
@@ -42,11 +47,7 @@ func (f *finding) circuits(c Config) {
 		for i, p := range k.Probes {
 			f.probe(fmt.Sprintf("%s.probes[%d]", key, i), p)
 		}
-		used := false
-		for _, g := range c.Groups {
-			used = used || slices.Contains(slices.Concat(g.Preference...), name)
-		}
-		if !used {
+		if !used[name] {
 			f.warn(key, "no group may use this circuit")
 		}
 	}

@@ -39,7 +39,7 @@ const (
 // Azure says how Azure is reached.
 type Azure struct {
 	Cloud    Cloud
-	Custom   CustomCloud // zero unless Cloud is custom
+	Custom   *CustomCloud // nil unless Cloud is custom
 	Identity Identity
 	Budget   Budget
 }
@@ -85,7 +85,7 @@ type Budget struct {
 // Record says where the record is kept: exactly one of the two is set.
 type Record struct {
 	Bolt string // path of the embedded file
-	Blob Blob
+	Blob *Blob
 }
 
 // Blob is a container in an Azure storage account.

@@ -183,19 +183,23 @@ func (n node) items(want string) []node {
 // text reads a text of 1 to 2048 bytes without control characters or spaces at
 // its ends. A number or a flag is no text unless it is quoted.
 func (n node) text(want string) (string, bool) {
-	if n.yaml.Kind != yaml.ScalarNode || n.yaml.ShortTag() != "!!str" {
+	tag := n.yaml.ShortTag() // a date is text, too
+	if n.yaml.Kind != yaml.ScalarNode || tag != "!!str" && tag != "!!timestamp" {
 		n.fail(n.got(), want)
 		return "", false
 	}
 	s := n.yaml.Value
-	if s == "" || len(s) > 2048 || strings.TrimSpace(s) != s || show(s) != s && strings.ContainsFunc(s, control) {
+	if s == "" || len(s) > 2048 || strings.TrimSpace(s) != s || strings.ContainsFunc(s, control) {
 		n.fail(n.got(), want+", of 1 to 2048 bytes, without control characters or outer spaces")
 		return "", false
 	}
 	return s, true
 }
 
-func control(r rune) bool { return show(string(r)) != string(r) }
+// control says whether r has no place in one line of text.
+func control(r rune) bool {
+	return r < 0x20 || 0x7f <= r && r < 0xa0 || r == 0xfffd || r == 0x2028 || r == 0x2029
+}
 
 // texts reads a list of texts.
 func (n node) texts(want, each string) []string {

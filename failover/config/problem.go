@@ -90,7 +90,7 @@ func show(s string) string {
 		return hidden
 	}
 	clean := strings.Map(func(r rune) rune {
-		if r < 0x20 || r == 0x7f || r == 0xfffd || 0x80 <= r && r < 0xa0 || r == 0x2028 || r == 0x2029 {
+		if control(r) {
 			return '.'
 		}
 		return r

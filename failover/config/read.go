@@ -67,6 +67,7 @@ func (a *Azure) read(v node) {
 	v.object("a mapping with cloud, identity and budget", fields{
 		"cloud": func(v node) { enum(v, &a.Cloud, CloudPublic, CloudGovernment, CloudChina, CloudCustom) },
 		"custom": func(v node) {
+			a.Custom = &CustomCloud{}
 			v.object("a mapping with resourceManager, audience and authority", fields{
 				"resourceManager": func(v node) { a.Custom.ResourceManager, _ = v.text("an https URL") },
 				"audience":        func(v node) { a.Custom.Audience, _ = v.text("an https URL") },
@@ -97,6 +98,7 @@ func (r *Record) read(v node) {
 	v.object("a mapping with bolt or blob", fields{
 		"bolt": func(v node) { r.Bolt, _ = v.text("a file path") },
 		"blob": func(v node) {
+			r.Blob = &Blob{}
 			v.object("a mapping with account and container", fields{
 				"account":   func(v node) { r.Blob.Account, _ = v.text("an https URL") },
 				"container": func(v node) { r.Blob.Container, _ = v.text("a container name") },

@@ -53,7 +53,7 @@ func (c Config) tree(secret func(Secret) string) tree {
 		"auth":   c.Auth.tree(secret),
 		"timing": c.Timing.tree(),
 	}
-	if c.Record.Bolt == "" {
+	if c.Record.Blob != nil {
 		t["record"] = tree{"blob": tree{"account": c.Record.Blob.Account, "container": c.Record.Blob.Container}}
 	}
 	circuits, groups, drills := tree{}, tree{}, tree{}
@@ -66,7 +66,10 @@ func (c Config) tree(secret func(Secret) string) tree {
 	for name, d := range c.Drills {
 		drills[name] = d.tree()
 	}
-	t["circuits"], t["groups"], t["drills"] = circuits, groups, drills
+	t["circuits"], t["groups"] = circuits, groups
+	if len(drills) > 0 {
+		t["drills"] = drills
+	}
 	notify := []any{}
 	for _, n := range c.Notify {
 		notify = append(notify, tree{string(n.Channel): secret(n.To), "for": list(n.For)})
@@ -96,7 +99,7 @@ func (a Azure) tree() tree {
 		"cloud": string(a.Cloud), "identity": a.Identity.String(),
 		"budget": tree{"writes": a.Budget.Writes, "reads": a.Budget.Reads},
 	}
-	if a.Cloud == CloudCustom {
+	if a.Custom != nil {
 		t["custom"] = tree{
 			"resourceManager": a.Custom.ResourceManager,
 			"audience":        a.Custom.Audience,

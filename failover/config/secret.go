@@ -56,7 +56,7 @@ func (s Secret) Resolve(lookup func(string) (string, bool)) (string, error) {
 	return value, nil
 }
 
-// goodSecret says whether s is usable: a reference with a variable's name, or any
+// good says whether s is usable: a reference with a variable's name, or any
 // other text.
 func (s Secret) good() bool {
 	name, ok := strings.CutPrefix(string(s), envPrefix)

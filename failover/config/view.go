@@ -4,7 +4,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"time"
 
 	"erfailover/events"
 	"erfailover/failover/health"
@@ -18,13 +17,15 @@ import (
 // discovered through Azure (providers, locations, connections) is left empty.
 func (c Config) Topology() topology.Estate {
 	var e topology.Estate
-	for name, k := range c.Circuits {
+	for _, name := range slices.Sorted(maps.Keys(c.Circuits)) {
+		k := c.Circuits[name]
 		e.Circuits = append(e.Circuits, topology.Circuit{
 			Name: name, ID: k.ID, Site: k.Site, Shares: slices.Clone(k.Shares),
 			Monitors: slices.Clone(k.Monitors), Probes: slices.Clone(k.Probes),
 		})
 	}
-	for name, g := range c.Groups {
+	for _, name := range slices.Sorted(maps.Keys(c.Groups)) {
+		g := c.Groups[name]
 		tiers := make([][]string, len(g.Preference))
 		for i, tier := range g.Preference {
 			tiers[i] = slices.Clone(tier)
@@ -75,43 +76,6 @@ func (c Config) PolicyRule(group string) policy.Rule {
 
 // Limits returns the bounds on the automation as a whole.
 func (c Config) Limits() policy.Limits { return c.EstateLimits }
-
-// Next returns the first start of the drill after t that is outside its blackout
-// days, in the drill's zone; the zero time when there is none within five years.
-func (d Drill) Next(t time.Time) time.Time {
-	zone, err := policy.ParseZone(d.Timezone)
-	if err != nil {
-		return time.Time{}
-	}
-	when, err := parseCron(d.Schedule)
-	if err != nil {
-		return time.Time{}
-	}
-	end := t.AddDate(5, 0, 0)
-	for t = when.Next(t.In(zone)); !t.IsZero() && t.Before(end); {
-		last := d.blackedOut(t)
-		if last == "" {
-			return t
-		}
-		day, err := time.ParseInLocation(time.DateOnly, last, zone)
-		if err != nil {
-			return time.Time{}
-		}
-		t = when.Next(day.AddDate(0, 0, 1).Add(-time.Second))
-	}
-	return time.Time{}
-}
-
-// blackedOut returns the last day of a blackout that t falls into, or "".
-func (d Drill) blackedOut(t time.Time) string {
-	date := t.Format(time.DateOnly)
-	for _, b := range d.Blackout {
-		if b.First <= date && date <= b.Last {
-			return b.Last
-		}
-	}
-	return ""
-}
 
 // parseCron reads the five standard fields and nothing else: no "@monthly", and no
 // zone in front, which has a key of its own.
