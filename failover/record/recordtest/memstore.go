@@ -77,7 +77,9 @@ func NewMemory() *Memory {
 // Fail makes the next call of op on key fail with kind and do nothing. The key of
 // an Append is its stream, that of a List its prefix; "" stands for any. Faults
 // for the same call are used up in the order in which they were laid.
-func (m *Memory) Fail(op Op, key string, kind fault.Kind) { m.plan(planned{op: op, key: key, kind: kind}) }
+func (m *Memory) Fail(op Op, key string, kind fault.Kind) {
+	m.plan(planned{op: op, key: key, kind: kind})
+}
 
 // LoseAnswer makes the next call of op on key take effect and then fail with
 // Unavailable, as if the answer was lost on the way.
