@@ -1,0 +1,162 @@
+package handlers
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"erfailover/events"
+)
+
+// Engine is the loop that decides and acts. Handle returns an error only when
+// something could not be saved: the caller then asks for another delivery.
+type Engine interface {
+	Handle(ctx context.Context, signals []events.Signal) (Receipt, error)
+	Tick(ctx context.Context) error
+}
+
+// Receipt says what became of the signals of one call. It has the fields of the
+// engine's own receipt, so that one converts to the other.
+type Receipt struct {
+	Applied    int      // signals that changed what is remembered
+	Repeated   int      // signals that were known already
+	Unknown    int      // signals about things that the configuration does not name
+	Groups     []string // groups that were looked at
+	Operations []string // operations begun or changed
+}
+
+// EngineFuncs makes an Engine of two functions.
+type EngineFuncs struct {
+	HandleFunc func(ctx context.Context, signals []events.Signal) (Receipt, error)
+	TickFunc   func(ctx context.Context) error
+}
+
+// Handle calls HandleFunc.
+func (f EngineFuncs) Handle(ctx context.Context, signals []events.Signal) (Receipt, error) {
+	return f.HandleFunc(ctx, signals)
+}
+
+// Tick calls TickFunc.
+func (f EngineFuncs) Tick(ctx context.Context) error { return f.TickFunc(ctx) }
+
+// DeadLetters keeps what could not be read. Put is repeated with the same bytes
+// when an invocation is delivered again, so it stores equal bytes once.
+type DeadLetters interface {
+	Put(ctx context.Context, reason string, raw []byte, at time.Time) error
+}
+
+// Parsed is what one event body holds.
+type Parsed struct {
+	Signals []events.Signal
+	Foreign int // well-formed, but not about circuits
+	Broken  []Broken
+}
+
+// Broken is a part of a body that could not be read.
+type Broken struct {
+	Class  string // format and field, for the log: never a value from the event
+	Reason string // field, value found, rule; kept with the dead letter
+	Raw    []byte // the bytes, for the dead letter; nil means the whole body
+}
+
+// Parser turns one event body into signals. It must be pure.
+type Parser func(raw []byte, received time.Time) Parsed
+
+// Limits bounds what one request may cost. A zero field takes its default.
+type Limits struct {
+	Invocation time.Duration // one event or timer invocation; default 90 s, below functionTimeout
+	Request    time.Duration // one API request; default 60 s, below the front end's 230 s
+	Drain      time.Duration // wait for requests in flight at the end; default Invocation + 5 s
+	Body       int64         // bytes of an internal invocation; default 64 MiB, a full batch of the largest events
+	Event      int64         // bytes of one event; default 2 MiB
+	Events     int           // events in one invocation; default 5000, the most that Event Grid batches
+	Order      int64         // bytes of an order; default 256 KiB
+	Signals    int64         // bytes of POST /api/v1/signals; default 1 MiB
+	AtOnce     int           // internal invocations that hold a body in memory; default 8
+	Depth      int           // nesting of the envelope; default 64
+	Panics     int           // deliveries after which a batch that makes us panic is dead-lettered; default 5
+}
+
+// withDefaults fills the zero fields.
+func (l Limits) withDefaults() Limits {
+	d := Limits{
+		Invocation: 90 * time.Second, Request: 60 * time.Second,
+		Body: 64 << 20, Event: 2 << 20, Events: 5000, Order: 256 << 10, Signals: 1 << 20,
+		AtOnce: 8, Depth: 64, Panics: 5,
+	}
+	set(&l.Invocation, d.Invocation)
+	set(&l.Request, d.Request)
+	set(&l.Drain, l.Invocation+5*time.Second)
+	set(&l.Body, d.Body)
+	set(&l.Event, d.Event)
+	set(&l.Events, d.Events)
+	set(&l.Order, d.Order)
+	set(&l.Signals, d.Signals)
+	set(&l.AtOnce, d.AtOnce)
+	set(&l.Depth, d.Depth)
+	set(&l.Panics, d.Panics)
+	return l
+}
+
+// set gives *v the value d when it has none.
+func set[T int | int64 | time.Duration](v *T, d T) {
+	if *v <= 0 {
+		*v = d
+	}
+}
+
+// Options are the parts of a handler.
+type Options struct {
+	Engine  Engine
+	Letters DeadLetters
+	Parse   Parser
+	Auth    Auth
+	Log     zerolog.Logger
+	Limits  Limits
+
+	// Port is the loopback port that the host calls. 0: Serve takes it from
+	// FUNCTIONS_CUSTOMHANDLER_PORT; New takes the port that the request came to.
+	Port int
+	// Now tells the time; default time.Now.
+	Now func() time.Time
+	// Getenv reads the environment; default os.Getenv.
+	Getenv func(string) string
+
+	// Probe and Drills run at their timers. nil: there is nothing to do.
+	Probe  func(ctx context.Context) error
+	Drills func(ctx context.Context) error
+	// Status is the body of GET /api/v1/status. nil: 404.
+	Status func(ctx context.Context) (any, error)
+	// Operation is the body of GET /api/v1/operations/{id}. nil: 404.
+	Operation func(ctx context.Context, id string) (any, error)
+	// Ready says whether the parts behind us can be reached. nil: always.
+	Ready func(ctx context.Context) error
+	// API answers what the routes here do not know, under /api. nil: 404.
+	API http.Handler
+}
+
+// complete fills the defaults and names every part that is missing.
+func (o Options) complete() (Options, error) {
+	var missing []error
+	if o.Engine == nil {
+		missing = append(missing, errors.New("handlers: Options.Engine is missing"))
+	}
+	if o.Letters == nil {
+		missing = append(missing, errors.New("handlers: Options.Letters is missing"))
+	}
+	if o.Parse == nil {
+		missing = append(missing, errors.New("handlers: Options.Parse is missing"))
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Getenv == nil {
+		o.Getenv = os.Getenv
+	}
+	o.Limits = o.Limits.withDefaults()
+	return o, errors.Join(missing...)
+}
