@@ -43,6 +43,7 @@ const (
 	RefConnections RefKind = "connections" // ID is a gateway; Reading.Connections lists what it has
 	RefCircuit     RefKind = "circuit"     // Reading.Circuit
 	RefGateway     RefKind = "gateway"     // Reading.Gateway
+	RefTraffic     RefKind = "traffic"     // ID is a circuit; Reading.Traffic
 )
 
 // Ref names one resource to read.
@@ -61,6 +62,14 @@ type Reading struct {
 	Connections []ConnectionState
 	Circuit     *CircuitState
 	Gateway     *topology.Gateway
+	Traffic     *Traffic
+}
+
+// Traffic holds the byte counters of a circuit's private peering since some
+// fixed instant; only differences mean something.
+type Traffic struct {
+	In  [2]int64 // on-premises to Azure, primary and secondary
+	Out [2]int64 // Azure to on-premises
 }
 
 // ConnectionState is what matters of a connection.

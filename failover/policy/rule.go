@@ -39,14 +39,15 @@ const (
 
 // Rule is what one group's policy allows.
 type Rule struct {
-	Mode      Mode
-	Objective time.Duration // recovery-time target; 0 means none
-	CoolDown  time.Duration // rest after any move, cleared by acknowledge
-	Fresh     time.Duration // a candidate's newest proof may be at most this old
-	Failback  Failback
-	Drift     Drift
-	Approval  Approval
-	Levers    []Lever
+	Mode        Mode
+	Objective   time.Duration // recovery-time target; 0 means none
+	CoolDown    time.Duration // rest after any move, cleared by acknowledge
+	Fresh       time.Duration // a candidate's newest proof may be at most this old
+	SettleAfter time.Duration // quiet time at home before the weights at rest are written back
+	Failback    Failback
+	Drift       Drift
+	Approval    Approval
+	Levers      []Lever
 }
 
 // Failback holds the gates of the way home.

@@ -1,0 +1,311 @@
+package failover
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"erfailover/events"
+	"erfailover/failover/executor"
+	"erfailover/failover/fault"
+	"erfailover/failover/health"
+	"erfailover/failover/planner"
+	"erfailover/failover/policy"
+	"erfailover/failover/record"
+)
+
+// decide turns a verdict that wants something into an operation: plan, claim, look
+// again, compare, store the plan with its intents, begin.
+func (w *work) decide(ctx context.Context, v policy.Verdict, order *events.Order) error {
+	if w.g.Lease.HeldByOther(w.Owner, w.now) {
+		w.log.Debug().Str("event", "claim.held").Str("group", w.g.Name).Msg("another instance is at work")
+		if w.dirty {
+			return w.keep(ctx)
+		}
+		return nil
+	}
+	first, err := w.plan(v)
+	if err != nil {
+		return w.refusePlan(ctx, err, order)
+	}
+	w.g.Lease = record.Lease{Owner: w.Owner, Until: w.now.Add(w.Timing.Lease)}
+	if err := w.keep(ctx); err != nil { // the claim; the detection is stored with it
+		return err
+	}
+	again, err := w.lookAgain(ctx, order)
+	if err != nil {
+		return err
+	}
+	second, err := w.plan(again)
+	if err != nil {
+		return w.refusePlan(ctx, err, order)
+	}
+	if again.Action != v.Action || second.ID != first.ID {
+		w.note(record.Entry{Code: CodeChanged, Plan: second.ID, Reasons: []string{string(policy.ChangedUnderUs)}, Text: "between the claim and the second look something changed; it is judged anew"})
+		w.g.Lease = record.Lease{}
+		if err := w.keep(ctx); err != nil {
+			return err
+		}
+		return errAgain
+	}
+	if len(second.Steps) == 0 {
+		return w.nothingToWrite(ctx, order)
+	}
+	return w.launch(ctx, again, second, order)
+}
+
+// lookAgain reads the beliefs and the network anew and judges again.
+func (w *work) lookAgain(ctx context.Context, order *events.Order) (policy.Verdict, error) {
+	if err := w.believe(ctx); err != nil {
+		return policy.Verdict{}, err
+	}
+	w.lookAtWeights(ctx, true)
+	return w.judge(ctx, order)
+}
+
+// plan makes the plan of a verdict from the newest read. A hold plans nothing.
+func (w *work) plan(v policy.Verdict) (planner.Plan, error) {
+	if v.Action == policy.Hold {
+		return planner.Plan{}, nil
+	}
+	actual := w.weights()
+	return planner.Make(planner.Input{
+		Estate: &w.estate.Facts, Group: w.topo, Actual: actual, Baseline: w.g.Baseline, Verdict: v,
+		Epoch: planner.NextEpoch(w.g.Epoch, &w.estate.Facts, w.topo, w.g.Baseline, actual),
+	})
+}
+
+// refusePlan records that no safe plan could be made.
+func (w *work) refusePlan(ctx context.Context, err error, order *events.Order) error {
+	w.log.Warn().Str("event", "plan.refused").Str("group", w.g.Name).Str("hint", fault.HintOf(err)).Err(err).Msg("no safe plan could be made")
+	w.note(record.Entry{Code: CodeChanged, Reasons: []string{string(fault.KindOf(err))}, Text: "no plan: " + err.Error()})
+	w.g.FailedAt, w.g.Lease = w.now, record.Lease{}
+	if order != nil {
+		answer(&w.g, "refused: "+err.Error(), "", w.now)
+	}
+	return w.keep(ctx)
+}
+
+// nothingToWrite ends a decision whose plan has no steps.
+func (w *work) nothingToWrite(ctx context.Context, order *events.Order) error {
+	w.g.Lease = record.Lease{}
+	if order != nil {
+		answer(&w.g, "the weights are already as wanted", "", w.now)
+	}
+	return w.keep(ctx)
+}
+
+// launch stores the operation and, unless a person must agree first, begins it.
+func (w *work) launch(ctx context.Context, v policy.Verdict, p planner.Plan, order *events.Order) error {
+	op := &record.Operation{
+		ID: "op-" + strings.TrimPrefix(p.ID, "p-"), Kind: v.Kind, Group: w.g.Name, Plan: p, Verdict: v,
+		Status: record.Applying, Symmetry: record.Unproven, Steps: executor.Steps(p), By: v.By, Stamps: w.stamps(v),
+	}
+	if w.needsApproval(v) {
+		return w.await(ctx, op, order)
+	}
+	if w.g.Operation != nil {
+		w.supersede(op)
+	}
+	w.begin(op)
+	if order != nil {
+		answer(&w.g, "begun", op.ID, w.now)
+	}
+	return w.operate(ctx)
+}
+
+// begin makes an operation the group's running one. It is stored with its first
+// intents, before the first write.
+func (w *work) begin(op *record.Operation) {
+	w.g.Operation, w.g.Epoch, w.g.QuietSince = op, op.Plan.Epoch, time.Time{}
+	w.note(record.Entry{Code: CodeDecided, Actor: op.By, Reasons: op.Verdict.Codes(),
+		Text: string(op.Kind) + " from " + list(op.Plan.From) + " to " + list(op.Plan.To), Fields: map[string]string{"writes": count(len(op.Steps))}})
+	w.log.Info().Str("event", CodeDecided).Str("group", w.g.Name).Str("operation", op.ID).Str("plan", op.Plan.ID).Int64("epoch", op.Plan.Epoch).
+		Str("kind", string(op.Kind)).Strs("from", op.Plan.From).Strs("to", op.Plan.To).Int("writes", len(op.Steps)).Msg("decided: the plan and its intents are stored before the first write")
+}
+
+// supersede ends the running operation in favour of a newer decision. Its writes
+// that may still land are kept as open intents: they fence the decision after the
+// new one.
+func (w *work) supersede(by *record.Operation) {
+	old := w.g.Operation
+	w.g.Intents = append(w.g.Intents, openIntents(old, w.now, w.Timing.Landing)...)
+	w.note(record.Entry{Code: CodeSuperseded, Reasons: []string{string(policy.Superseded)}, Text: old.ID + " is superseded by " + by.ID})
+	w.archive(old, record.Overtaken)
+}
+
+// openIntents returns the writes of an operation that may still land.
+func openIntents(op *record.Operation, now time.Time, landing time.Duration) []record.OpenIntent {
+	var out []record.OpenIntent
+	for _, s := range op.Steps {
+		if !s.Open() {
+			continue
+		}
+		at := s.IntentAt
+		if at.IsZero() {
+			at = now
+		}
+		out = append(out, record.OpenIntent{WriteID: s.WriteID, Connection: s.Connection, Operation: op.ID, Epoch: op.Plan.Epoch,
+			To: s.To, At: at, Until: at.Add(landing), Token: s.Token, Settle: op.Plan.Settle})
+	}
+	return out
+}
+
+// stamps begins the recovery ledger of a decision.
+func (w *work) stamps(v policy.Verdict) record.Stamps {
+	st := record.Stamps{Decide: w.now}
+	if len(w.g.Orders) > 0 && v.By != "" {
+		st.Signal = w.g.Orders[0].At
+		return st
+	}
+	for _, name := range v.From {
+		b := w.view.Circuits[name]
+		if b.State != health.Down && b.State != health.Degraded {
+			continue
+		}
+		st.Signal = sooner(st.Signal, b.BadSince)
+		st.Confirm = later(st.Confirm, b.Since)
+	}
+	return st
+}
+
+// needsApproval reports whether a person must agree before an operation runs.
+// Settling moves no traffic and needs nobody.
+func (w *work) needsApproval(v policy.Verdict) bool {
+	return w.rules.Policy.Mode == policy.Approve && v.Kind != policy.KindSettle
+}
+
+// await stores an operation that waits for approval.
+func (w *work) await(ctx context.Context, op *record.Operation, order *events.Order) error {
+	op.Status, op.Expires = record.AwaitingApproval, w.now.Add(w.rules.Policy.Approval.Expires)
+	w.g.Operation, w.g.Lease = op, record.Lease{}
+	w.note(record.Entry{Code: CodeWaiting, Reasons: []string{string(policy.ApprovalAwaited)}, Actor: op.By,
+		Text: string(op.Kind) + " from " + list(op.Plan.From) + " to " + list(op.Plan.To) + " waits for approval until " + op.Expires.UTC().Format(time.RFC3339)})
+	if order != nil {
+		answer(&w.g, "waits for approval", op.ID, w.now)
+	}
+	return w.keep(ctx)
+}
+
+// expire ends an operation that nobody approved in time.
+func (w *work) expire() {
+	op := w.g.Operation
+	if op == nil || op.Status != record.AwaitingApproval || w.now.Before(op.Expires) {
+		return
+	}
+	w.note(record.Entry{Code: CodeEnded, Reasons: []string{string(policy.ApprovalAwaited)}, Text: "nobody approved in time"})
+	w.archive(op, record.Cancelled)
+	w.g.Operation, w.g.FailedAt = nil, w.now
+}
+
+// approvals handles orders that approve or cancel, which go ahead of every other.
+func (w *work) approvals(ctx context.Context) error {
+	for len(w.g.Orders) > 0 {
+		o := w.g.Orders[0].Order
+		switch o.Verb {
+		case events.OrderCancel:
+			answer(&w.g, w.cancel(o), "", w.now)
+			w.dirty = true
+		case events.OrderApprove:
+			return w.approve(ctx, o)
+		default:
+			return nil
+		}
+	}
+	return nil
+}
+
+// cancel ends a waiting operation. One that runs is not cancelled half way: what
+// was written stays written, and an order in the other direction is the way back.
+func (w *work) cancel(o events.Order) string {
+	op := w.g.Operation
+	switch {
+	case op == nil || (o.Operation != "" && o.Operation != op.ID):
+		return "refused: no such operation waits"
+	case op.Status != record.AwaitingApproval:
+		return "refused: the operation runs already; order the way back instead"
+	}
+	w.note(record.Entry{Code: CodeEnded, Actor: o.By, Text: "cancelled by " + o.By})
+	w.archive(op, record.Cancelled)
+	w.g.Operation, w.g.FailedAt = nil, w.now
+	return "cancelled " + op.ID
+}
+
+// approve counts an approval, and begins the operation when there are enough: after
+// a second look that must give the very plan that was approved.
+func (w *work) approve(ctx context.Context, o events.Order) error {
+	op, refusal := w.g.Operation, ""
+	need := max(w.rules.Policy.Approval.Approvers, 1)
+	switch {
+	case op == nil || op.Status != record.AwaitingApproval || (o.Operation != "" && o.Operation != op.ID):
+		refusal = "refused: no such operation waits"
+	case o.Plan != "" && o.Plan != op.Plan.ID:
+		refusal = "refused: the plan that was read is not the one that waits"
+	case w.rules.Policy.Approval.Distinct && o.By == op.By:
+		refusal = "refused: the approver must not be the requester"
+	case slices.Contains(op.Approved, o.By):
+		refusal = "refused: " + o.By + " has approved already"
+	}
+	if refusal != "" {
+		answer(&w.g, refusal, "", w.now)
+		return w.keepAndAgain(ctx)
+	}
+	op.Approved = append(op.Approved, o.By)
+	if len(op.Approved) < need {
+		answer(&w.g, "approved, more approvals are needed", op.ID, w.now)
+		return w.keepAndAgain(ctx)
+	}
+	w.lookAtWeights(ctx, true)
+	w.g.Operation = nil
+	var ordered *events.Order
+	if op.By != "" {
+		ordered = &events.Order{Verb: verb(op.Kind), By: op.By, To: list(op.Verdict.To), MakeHome: op.Verdict.MakeHome, Overrides: names(op.Verdict.Overridden)}
+	}
+	v, err := w.judge(ctx, ordered)
+	if err != nil {
+		return err
+	}
+	if p, err := w.plan(v); err != nil || p.ID != op.Plan.ID {
+		answer(&w.g, "refused: what was approved is no longer what would be done; it is proposed anew", "", w.now)
+		w.note(record.Entry{Code: CodeChanged, Operation: op.ID, Reasons: []string{string(policy.ChangedUnderUs)}, Text: "the approved plan no longer fits"})
+		w.archive(op, record.Cancelled)
+		return w.keepAndAgain(ctx)
+	}
+	op.Status, op.Stamps.Approve, op.Expires = record.Applying, w.now, time.Time{}
+	w.begin(op)
+	answer(&w.g, "approved and begun", op.ID, w.now)
+	if err := w.operate(ctx); err != nil {
+		return err
+	}
+	return errAgain
+}
+
+func (w *work) keepAndAgain(ctx context.Context) error {
+	if err := w.keep(ctx); err != nil {
+		return err
+	}
+	return errAgain
+}
+
+// verb returns the order that asks for an operation of that kind.
+func verb(k policy.Kind) events.Verb {
+	switch k {
+	case policy.KindSwitchover:
+		return events.OrderSwitchover
+	case policy.KindFailback:
+		return events.OrderFailback
+	case policy.KindEvacuate:
+		return events.OrderEvacuate
+	case policy.KindFailover, policy.KindDrill, policy.KindSettle:
+	}
+	return events.OrderFailover
+}
+
+func names(rs []policy.Reason) []string {
+	out := make([]string, len(rs))
+	for i, r := range rs {
+		out[i] = string(r)
+	}
+	return out
+}

@@ -1,0 +1,224 @@
+package failover
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/go-json-experiment/json"
+
+	"erfailover/events"
+	"erfailover/failover/executor"
+	"erfailover/failover/fault"
+	"erfailover/failover/record"
+	"erfailover/failover/topology"
+)
+
+// load reads a document into v and returns its ETag; "" and no error when there is
+// none.
+func (e *Engine) load(ctx context.Context, key, kind string, v any) (string, error) {
+	doc, err := e.Store.Load(ctx, key)
+	if errors.Is(err, fault.NotFound) {
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	body, err := record.Migrate(kind, doc.Body)
+	if err != nil {
+		return "", err
+	}
+	if err := json.Unmarshal(body, v); err != nil {
+		return "", &fault.Error{Op: "read record", Target: key, Kind: fault.Corrupt, Hint: "the stored document is not what this version writes; restore it from a backup", Err: err}
+	}
+	return doc.ETag, nil
+}
+
+// save writes v under key by compare-and-swap, then brings its journal entries
+// out.
+func (e *Engine) save(ctx context.Context, key, etag, stream string, v any, t *record.Trail) (string, error) {
+	body, err := json.Marshal(v, json.Deterministic(true))
+	if err != nil {
+		return "", &fault.Error{Op: "write record", Target: key, Kind: fault.Internal, Err: err}
+	}
+	next, err := e.Store.Save(ctx, record.Document{Key: key, ETag: etag, Nonce: e.ID(), Body: body})
+	if err != nil {
+		return "", err
+	}
+	return next, e.flush(ctx, stream, t)
+}
+
+// flush appends a trail's pending entries to the journal. It is repeated after a
+// crash: rows are numbered, and one that is there already is passed over.
+func (e *Engine) flush(ctx context.Context, stream string, t *record.Trail) error {
+	e.mu.Lock()
+	known := e.flushed[stream]
+	e.mu.Unlock()
+	var rows []record.Row
+	for _, entry := range t.Pending {
+		if entry.Seq <= known {
+			continue
+		}
+		row, err := entry.Row()
+		if err != nil {
+			return err
+		}
+		rows = append(rows, row)
+	}
+	if len(rows) == 0 {
+		return nil
+	}
+	if err := e.Store.Append(ctx, stream, rows); err != nil {
+		return err
+	}
+	e.mu.Lock()
+	e.flushed[stream] = max(e.flushed[stream], rows[len(rows)-1].Seq)
+	e.mu.Unlock()
+	return nil
+}
+
+// settled drops the entries that are known to be in the journal, so that they are
+// not stored again.
+func (e *Engine) settled(stream string, t *record.Trail) {
+	e.mu.Lock()
+	known := e.flushed[stream]
+	e.mu.Unlock()
+	t.Pending = slices.DeleteFunc(t.Pending, func(entry record.Entry) bool { return entry.Seq <= known })
+}
+
+// loadEstate reads the estate document, and discovers what is not known yet. A
+// discovery that fails keeps what was known: circuits are configured, so detection
+// goes on.
+func (r *run) loadEstate(ctx context.Context) error {
+	for range casAttempts {
+		r.estate = record.Estate{Schema: record.Schema}
+		etag, err := r.load(ctx, record.EstateKey, "estate", &r.estate)
+		if err != nil {
+			return err
+		}
+		r.etag = etag
+		if err := r.flush(ctx, record.EstateKey, &r.estate.Trail); err != nil {
+			return err
+		}
+		now := r.Clock.Now()
+		fresh := r.estate.Config == r.Hash && now.Before(r.estate.At.Add(r.Timing.Discover))
+		if fresh {
+			return nil
+		}
+		facts, problems := r.discover(ctx, now)
+		for _, p := range problems {
+			r.log.Warn().Str("event", "discovery.failed").Err(p).Msg("a resource could not be read; what was known of it stays")
+		}
+		if len(problems) > 0 && r.estate.Config == r.Hash {
+			return nil // keep what is known, try again next time
+		}
+		r.settled(record.EstateKey, &r.estate.Trail)
+		r.estate.Facts = facts
+		if len(problems) == 0 {
+			r.estate.Config, r.estate.At = r.Hash, now
+		}
+		r.estate.Add(record.EstateKey, record.Entry{At: now, Code: CodeDiscovered, Text: describe(facts, len(problems))})
+		if len(problems) > 0 {
+			return nil // incomplete: used for this run, not stored
+		}
+		etag, err = r.save(ctx, record.EstateKey, r.etag, record.EstateKey, &r.estate, &r.estate.Trail)
+		if conflict(err) {
+			continue
+		}
+		r.etag = etag
+		return err
+	}
+	return &fault.Error{Op: "load the estate", Kind: fault.Conflict, Hint: "another instance writes it all the time; it is tried again"}
+}
+
+// discover reads what the configuration does not say: circuits' providers and
+// locations, gateways, and the connections that join them.
+func (r *run) discover(ctx context.Context, now time.Time) (topology.Estate, []error) {
+	est := clone(r.Topology)
+	var refs []executor.Ref
+	for _, c := range est.Circuits {
+		refs = append(refs, executor.Ref{Kind: executor.RefCircuit, ID: c.ID})
+	}
+	for _, g := range est.Gateways {
+		refs = append(refs, executor.Ref{Kind: executor.RefGateway, ID: g.ID}, executor.Ref{Kind: executor.RefConnections, ID: g.ID})
+	}
+	var problems []error
+	for _, got := range r.Network.Read(ctx, refs) {
+		switch {
+		case got.Err != nil:
+			problems = append(problems, got.Err)
+		case !got.Found:
+			problems = append(problems, &fault.Error{Op: "discover", Target: got.Ref.ID, Kind: fault.NotFound, Hint: "correct the ID in the configuration, or give the identity read access"})
+		default:
+			learn(&est, got)
+		}
+	}
+	est.Sort()
+	return est, problems
+}
+
+// learn adds one reading to the estate.
+func learn(est *topology.Estate, got executor.Reading) {
+	switch got.Ref.Kind {
+	case executor.RefCircuit:
+		for i, c := range est.Circuits {
+			if c.ID == got.Ref.ID && got.Circuit != nil {
+				found := got.Circuit.Circuit
+				found.Name, found.ID, found.Site, found.Shares, found.Monitors, found.Probes = c.Name, c.ID, c.Site, c.Shares, c.Monitors, c.Probes
+				est.Circuits[i] = found
+			}
+		}
+	case executor.RefGateway:
+		for i, g := range est.Gateways {
+			if g.ID == got.Ref.ID && got.Gateway != nil {
+				est.Gateways[i] = *got.Gateway
+				est.Gateways[i].ID, est.Gateways[i].Kind = g.ID, g.Kind
+			}
+		}
+	case executor.RefConnections:
+		for _, c := range got.Connections {
+			est.Connections = append(est.Connections, topology.Connection{ID: c.ID, Gateway: got.Ref.ID, Circuit: c.Circuit})
+		}
+	case executor.RefConnection, executor.RefTraffic:
+	}
+}
+
+func clone(e topology.Estate) topology.Estate {
+	e.Circuits, e.Gateways = slices.Clone(e.Circuits), slices.Clone(e.Gateways)
+	e.Connections, e.Groups = slices.Clone(e.Connections), slices.Clone(e.Groups)
+	return e
+}
+
+// circuitsFor returns the configured circuits that a signal speaks about: the
+// circuit itself, those on a Direct port, those a Connection Monitor watches.
+func circuitsFor(est *topology.Estate, s events.Signal) []string {
+	id, err := events.ParseResourceID(s.Resource)
+	if err != nil {
+		return nil
+	}
+	if c, ok := id.Up(events.TypeCircuit); ok {
+		if name := est.CircuitOf(c.String()); name != "" {
+			return []string{name}
+		}
+		return nil
+	}
+	port, isPort := id.Up(events.TypePort)
+	var out []string
+	for _, c := range est.Circuits {
+		if isPort && c.Port == port.String() {
+			out = append(out, c.Name)
+		}
+		if slices.ContainsFunc(c.Monitors, func(m string) bool { return watches(m, s) }) {
+			out = append(out, c.Name)
+		}
+	}
+	return out
+}
+
+// watches reports whether a configured monitor, "ID" or "ID#test group", is the
+// source of a signal.
+func watches(monitor string, s events.Signal) bool {
+	id, group, some := cut(monitor)
+	return id == s.Resource && (!some || containsFold(s.Source, group))
+}

@@ -1,0 +1,339 @@
+package failover
+
+import (
+	"context"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json"
+
+	"erfailover/failover/executor"
+	"erfailover/failover/fault"
+	"erfailover/failover/policy"
+	"erfailover/failover/record"
+	"erfailover/failover/topology"
+)
+
+// keptSummaries is how many ended operations a group's document lists.
+const keptSummaries = 50
+
+// operate takes the running operation one beat further: writes, then the gateways'
+// routes, then traffic.
+func (w *work) operate(ctx context.Context) error {
+	op := w.g.Operation
+	for {
+		before := op.Status
+		var err error
+		switch op.Status {
+		case record.Applying:
+			err = w.apply(ctx, op)
+		case record.Converging:
+			err = w.converge(ctx, op)
+		case record.Verifying:
+			err = w.verify(ctx, op)
+		case record.AwaitingApproval, record.Ended:
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if op.Status == record.Ended {
+			return w.finish(ctx, op)
+		}
+		if op.Status == before {
+			break
+		}
+	}
+	if w.dirty {
+		return w.keep(ctx)
+	}
+	return nil
+}
+
+// apply carries the writes out and moves on when every step has ended.
+func (w *work) apply(ctx context.Context, op *record.Operation) error {
+	phases := make([]executor.Phase, len(op.Steps))
+	for i, s := range op.Steps {
+		phases[i] = s.Phase
+	}
+	killed := w.estate.Killed.Holds(w.now)
+	if killed && executor.Count(op.Steps).Open == 0 {
+		return nil // nothing may still land; the rest waits until the switch is lifted
+	}
+	env := executor.Env{Net: w.Network, Timing: w.Timing.Timing, Now: w.Clock.Now, ID: w.ID,
+		Save: func(ctx context.Context, steps []executor.StepState) error {
+			w.journalSteps(op, phases)
+			return w.keep(ctx)
+		}}
+	if _, err := executor.Pass(ctx, env, op.Steps); err != nil {
+		return err
+	}
+	t := executor.Count(op.Steps)
+	if !t.Ended() {
+		return nil
+	}
+	w.g.Lease, w.dirty = record.Lease{}, true
+	for _, s := range op.Steps {
+		if s.Phase == executor.Done {
+			c := w.g.Actual[s.Connection]
+			c.Weight, c.Epoch = s.To.Weight, s.To.Epoch
+			w.g.Actual[s.Connection] = c
+		}
+	}
+	w.carry()
+	if t.Failed > 0 {
+		op.Status, op.Result = record.Ended, record.FailedOp
+		return nil
+	}
+	op.Stamps.Apply, op.Status = w.Clock.Now(), record.Converging
+	w.note(record.Entry{Code: CodeApplied, Text: "every write was read back", Fields: map[string]string{"writes": count(t.Done)}})
+	if op.Plan.Settle {
+		op.Status, op.Result = record.Ended, record.AppliedOK
+		return nil
+	}
+	w.prepareChecks(ctx, op)
+	return nil
+}
+
+// journalSteps writes down steps that have ended since phases were noted.
+func (w *work) journalSteps(op *record.Operation, phases []executor.Phase) {
+	for i, s := range op.Steps {
+		if s.Phase == phases[i] || !s.Ended() {
+			continue
+		}
+		phases[i] = s.Phase
+		fields := map[string]string{"connection": s.Connection, "from": weight(s.From.Weight), "to": weight(s.To.Weight), "attempts": strconv.Itoa(s.Attempts)}
+		if s.Correlation != "" {
+			fields["correlation"] = s.Correlation
+		}
+		text := short(s.Connection) + " has weight " + weight(s.To.Weight)
+		if s.Phase == executor.Failed {
+			text = short(s.Connection) + " was not written: " + s.Error
+			w.log.Error().Str("event", CodeStep).Str("group", w.g.Name).Str("operation", op.ID).Str("connection", s.Connection).Str("hint", s.Hint).Str("cause", s.Error).Msg("a write failed; a person must look")
+		}
+		w.note(record.Entry{Code: CodeStep, Circuit: s.Circuit, Text: text, Fields: fields})
+	}
+}
+
+// prepareChecks plans the looks that prove the outcome.
+func (w *work) prepareChecks(ctx context.Context, op *record.Operation) {
+	for _, gw := range w.topo.Gateways {
+		if g, ok := w.estate.Facts.Gateway(gw); ok && g.Kind == topology.VNet {
+			op.Checks = append(op.Checks, record.RouteCheck{Gateway: gw})
+		}
+	}
+	op.Traffic = &record.TrafficCheck{Before: w.traffic(ctx, op.Plan.To), Deadline: w.Clock.Now().Add(w.Timing.ReadDeadline), NotBefore: w.Clock.Now().Add(w.Timing.Poll)}
+}
+
+// converge asks each gateway for its learned routes and waits for the answers.
+func (w *work) converge(ctx context.Context, op *record.Operation) error {
+	now := w.Clock.Now()
+	var questions []executor.Question
+	var asked, polled []int
+	var running []executor.Running
+	for i, c := range op.Checks {
+		q := executor.Question{Kind: executor.AskRoutes, Target: c.Gateway}
+		switch {
+		case c.Done || now.Before(c.NotBefore):
+		case c.Token == "":
+			questions, asked = append(questions, q), append(asked, i)
+		default:
+			running, polled = append(running, executor.Running{Token: c.Token, Question: &q}), append(polled, i)
+		}
+	}
+	if len(questions) > 0 {
+		for k, b := range w.Network.Ask(ctx, questions) {
+			c := &op.Checks[asked[k]]
+			c.Asked, c.Token, c.NotBefore = true, b.Token, now.Add(max(b.RetryAfter, time.Second))
+			w.routes(c, b.Answer, b.Err, b.Token == "" && b.Answer == nil)
+		}
+		w.dirty = true
+	}
+	if len(running) > 0 {
+		for k, p := range w.Network.Poll(ctx, running) {
+			c := &op.Checks[polled[k]]
+			c.NotBefore = now.Add(max(p.RetryAfter, time.Second))
+			if p.Token != "" {
+				c.Token = p.Token
+			}
+			w.routes(c, p.Answer, p.Err, p.Done && p.Answer == nil)
+		}
+		w.dirty = true
+	}
+	return w.converged(op)
+}
+
+// routes takes in one gateway's answer, or the lack of one. A gateway that shows no
+// routes yet is asked again until the deadline.
+func (w *work) routes(c *record.RouteCheck, a *executor.Answer, err error, lost bool) {
+	if err != nil {
+		c.Error = err.Error()
+	}
+	if lost {
+		c.Token = ""
+		c.NotBefore = w.Clock.Now().Add(w.Timing.Poll)
+		return
+	}
+	if a == nil {
+		return
+	}
+	c.Routes, c.Token = 0, ""
+	for _, r := range a.Routes {
+		if strings.EqualFold(r.Origin, "EBgp") {
+			c.Routes++
+		}
+	}
+	c.Done = c.Routes > 0
+	c.NotBefore = w.Clock.Now().Add(w.Timing.Poll)
+}
+
+// converged moves on when every gateway shows routes, or when it takes too long.
+func (w *work) converged(op *record.Operation) error {
+	missing := 0
+	for _, c := range op.Checks {
+		if !c.Done {
+			missing++
+		}
+	}
+	now := w.Clock.Now()
+	switch {
+	case missing == 0:
+		op.Stamps.Converge = now
+		w.note(record.Entry{Code: CodeConverged, Text: "every gateway shows routes", Fields: map[string]string{"gateways": count(len(op.Checks))}})
+	case now.Before(op.Stamps.Apply.Add(w.Timing.ReadDeadline)):
+		return nil
+	default:
+		op.Notes = append(op.Notes, count(missing)+" gateways showed no routes in time")
+	}
+	op.Status, w.dirty = record.Verifying, true
+	if op.Traffic != nil {
+		op.Traffic.Deadline = now.Add(w.Timing.ReadDeadline)
+	}
+	return nil
+}
+
+// verify looks for traffic on the new circuits: byte counters that move.
+func (w *work) verify(ctx context.Context, op *record.Operation) error {
+	t := op.Traffic
+	now := w.Clock.Now()
+	if t == nil || now.Before(t.NotBefore) {
+		return nil
+	}
+	w.dirty = true
+	t.After = w.traffic(ctx, op.Plan.To)
+	t.Seen = moved(t.Before, t.After)
+	if !t.Seen && now.Before(t.Deadline) {
+		t.NotBefore = now.Add(w.Timing.Poll)
+		return nil
+	}
+	op.Status, op.Result = record.Ended, record.AppliedOK
+	if !t.Seen {
+		op.Notes = append(op.Notes, "no traffic was seen on "+list(op.Plan.To)+" in time")
+		return nil
+	}
+	op.Stamps.Verify = now
+	if !op.Stamps.Converge.IsZero() {
+		op.Result = record.Proven
+	}
+	return nil
+}
+
+// traffic reads byte counters; circuits whose counters cannot be read are left out.
+func (w *work) traffic(ctx context.Context, circuits []string) map[string]record.TrafficReading {
+	var refs []executor.Ref
+	for _, name := range circuits {
+		if c, ok := w.estate.Facts.Circuit(name); ok {
+			refs = append(refs, executor.Ref{Kind: executor.RefTraffic, ID: c.ID})
+		}
+	}
+	out := map[string]record.TrafficReading{}
+	for _, got := range w.Network.Read(ctx, refs) {
+		if got.Err == nil && got.Traffic != nil {
+			out[w.estate.Facts.CircuitOf(got.Ref.ID)] = record.TrafficReading{At: got.At, Bytes: *got.Traffic}
+		}
+	}
+	return out
+}
+
+// moved reports whether, on every circuit, bytes from Azure were counted since the
+// first look.
+func moved(before, after map[string]record.TrafficReading) bool {
+	for name, b := range before {
+		a, ok := after[name]
+		if !ok || a.Bytes.Out[0]+a.Bytes.Out[1] <= b.Bytes.Out[0]+b.Bytes.Out[1] {
+			return false
+		}
+	}
+	return len(before) > 0
+}
+
+// finish ends the running operation and stores it whole.
+func (w *work) finish(ctx context.Context, op *record.Operation) error {
+	now := w.Clock.Now()
+	op.Stamps.End = now
+	w.g.Intents = append(w.g.Intents, openIntents(op, now, w.Timing.Landing)...)
+	failed := op.Result == record.FailedOp
+	w.note(record.Entry{Code: CodeEnded, Text: string(op.Kind) + " ended: " + string(op.Result), Fields: map[string]string{"result": string(op.Result), "symmetry": string(op.Symmetry)}})
+	ev := w.log.Info()
+	if failed {
+		ev = w.log.Error()
+		w.g.FailedAt = now
+	} else {
+		w.g.FailedAt = time.Time{}
+	}
+	ev.Str("event", CodeEnded).Str("group", w.g.Name).Str("operation", op.ID).Str("plan", op.Plan.ID).Str("kind", string(op.Kind)).
+		Str("result", string(op.Result)).Time("signal", op.Stamps.Signal).Time("end", now).Msg("the operation ended")
+	if !failed && op.Kind != policy.KindSettle {
+		w.g.LastMove, w.g.Undone = now, op.Verdict.Undo
+	}
+	w.archive(op, op.Result)
+	if err := w.store(ctx, op); err != nil {
+		return err
+	}
+	w.g.Operation = nil
+	w.carry()
+	if failed {
+		w.g.ReadAt = time.Time{} // what was half done is looked at again
+	}
+	return w.keep(ctx)
+}
+
+// archive lists an operation among the ended ones.
+func (w *work) archive(op *record.Operation, result record.Result) {
+	op.Status, op.Result = record.Ended, result
+	if op.Stamps.End.IsZero() {
+		op.Stamps.End = w.now
+	}
+	writes := 0
+	for _, s := range op.Steps {
+		if !s.BegunAt.IsZero() {
+			writes++
+		}
+	}
+	sum := record.Summary{ID: op.ID, Kind: op.Kind, From: op.Plan.From, To: op.Plan.To, Epoch: op.Plan.Epoch, Begun: op.Stamps.Decide, Ended: op.Stamps.End, Result: result, Writes: writes}
+	w.g.Recent = append([]record.Summary{sum}, w.g.Recent...)
+	w.g.Recent = w.g.Recent[:min(len(w.g.Recent), keptSummaries)]
+	w.dirty = true
+}
+
+// store keeps an ended operation whole under its own key. Its ID is a hash of its
+// content, so a document that is there already is this one.
+func (w *work) store(ctx context.Context, op *record.Operation) error {
+	body, err := json.Marshal(struct {
+		Schema    int               `json:"schema"`
+		Operation *record.Operation `json:"operation"`
+	}{record.Schema, op}, json.Deterministic(true))
+	if err != nil {
+		return &fault.Error{Op: "write record", Target: op.ID, Kind: fault.Internal, Err: err}
+	}
+	_, err = w.Store.Save(ctx, record.Document{Key: record.OperationKey(op.ID), Nonce: w.ID(), Body: body})
+	if conflict(err) {
+		return nil
+	}
+	return err
+}
+
+func list(names []string) string { return strings.Join(names, ", ") }
+func count(n int) string         { return strconv.Itoa(n) }
+func weight(n int32) string      { return strconv.Itoa(int(n)) }

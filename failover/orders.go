@@ -1,0 +1,164 @@
+package failover
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/go-json-experiment/json"
+
+	"erfailover/events"
+	"erfailover/failover/fault"
+	"erfailover/failover/policy"
+	"erfailover/failover/record"
+)
+
+// keyLife is how long an idempotency key is remembered.
+const keyLife = 24 * time.Hour
+
+// accept stores an order before it is answered. Pauses, acknowledgements and the
+// kill switch take effect at once; orders that move traffic wait in the group's
+// document for their verdict. It returns the groups that the order touches.
+func (r *run) accept(ctx context.Context, s events.Signal) ([]string, error) {
+	o := s.Order
+	if o == nil || o.By == "" {
+		return nil, &fault.Error{Op: "accept order", Kind: fault.Invalid, Hint: "an order names who gives it", Err: fmt.Errorf("signal %s carries no order, or nobody's", s.ID)}
+	}
+	if o.Verb == events.OrderKill || o.Verb == events.OrderUnkill {
+		return r.groups, r.killSwitch(ctx, o)
+	}
+	groups := []string{o.Group}
+	if o.Group == "" && o.Verb == events.OrderEvacuate {
+		groups = r.groups
+	}
+	for _, name := range groups {
+		if _, ok := r.estate.Facts.Group(name); !ok {
+			return nil, &fault.Error{Op: "accept order", Target: name, Kind: fault.NotFound, Hint: "name a group of the configuration", Err: fmt.Errorf("there is no group %q", name)}
+		}
+		if err := r.acceptFor(ctx, name, s); err != nil {
+			return nil, err
+		}
+	}
+	return groups, nil
+}
+
+// acceptFor stores an order in one group's document.
+func (r *run) acceptFor(ctx context.Context, name string, s events.Signal) error {
+	o, hash := s.Order, orderHash(*s.Order)
+	var refused error
+	err := r.change(ctx, name, func(g *record.Group, now time.Time) bool {
+		refused = nil
+		if done, err := seen(g, o.Key, hash, now); done || err != nil {
+			refused = err
+			return false
+		}
+		if o.Key != "" {
+			if g.Keys == nil {
+				g.Keys = map[string]record.Use{}
+			}
+			g.Keys[o.Key] = record.Use{At: now, Hash: hash}
+		}
+		g.Add(stream(name), record.Entry{At: now, Code: CodeOrder, Group: name, Actor: o.By, Text: orderText(*o), Fields: map[string]string{"verb": string(o.Verb)}})
+		applyOrder(g, s, now)
+		return true
+	})
+	if err == nil {
+		err = refused
+	}
+	return err
+}
+
+// seen reports whether an order with that key was accepted before. The same key
+// with another order is an error.
+func seen(g *record.Group, key, hash string, now time.Time) (bool, error) {
+	for k, use := range g.Keys {
+		if !now.Before(use.At.Add(keyLife)) {
+			delete(g.Keys, k)
+		}
+	}
+	use, known := g.Keys[key]
+	switch {
+	case key == "" || !known:
+		return false, nil
+	case use.Hash != hash:
+		return true, &fault.Error{Op: "accept order", Kind: fault.Invalid, Code: "idempotency-key-reused", Hint: "use a new Idempotency-Key for another order", Err: fmt.Errorf("this key was used for another order at %s", use.At.UTC().Format(time.RFC3339))}
+	}
+	return true, nil
+}
+
+func orderHash(o events.Order) string {
+	o.Key = ""
+	text, err := json.Marshal(o, json.Deterministic(true))
+	if err != nil {
+		return ""
+	}
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:10])
+}
+
+// applyOrder takes an order into the document.
+func applyOrder(g *record.Group, s events.Signal, now time.Time) {
+	o := s.Order
+	note := func(code, text string) {
+		g.Add(stream(g.Name), record.Entry{At: now, Code: code, Group: g.Name, Actor: o.By, Text: text})
+	}
+	switch o.Verb {
+	case events.OrderPause:
+		g.Pause = &policy.Pause{By: o.By, Reason: o.Reason, At: now, Until: o.Until}
+		note(CodePaused, "paused by "+o.By)
+	case events.OrderResume:
+		g.Pause = nil
+		note(CodeResumed, "resumed by "+o.By)
+	case events.OrderAcknowledge:
+		g.Acked = now
+		note(CodeAcked, "acknowledged by "+o.By)
+	case events.OrderApprove, events.OrderCancel, events.OrderFailover, events.OrderSwitchover, events.OrderFailback, events.OrderEvacuate:
+		if !slices.ContainsFunc(g.Orders, func(w record.Order) bool { return w.Signal == s.ID }) {
+			g.Orders = append(g.Orders, record.Order{Signal: s.ID, At: now, Order: *o})
+		}
+	case events.OrderKill, events.OrderUnkill:
+	}
+}
+
+func orderText(o events.Order) string {
+	text := string(o.Verb) + " ordered by " + o.By
+	if o.To != "" {
+		text += " to " + o.To
+	}
+	if o.Reason != "" {
+		text += ": " + o.Reason
+	}
+	return text
+}
+
+// killSwitch sets or lifts the stop of every write in the estate.
+func (r *run) killSwitch(ctx context.Context, o *events.Order) error {
+	return r.changeEstate(ctx, func(now time.Time) bool {
+		entry := record.Entry{At: now, Actor: o.By, Code: CodeUnkilled, Text: "the kill switch was lifted by " + o.By}
+		r.estate.Killed = nil
+		if o.Verb == events.OrderKill {
+			r.estate.Killed = &policy.Pause{By: o.By, Reason: o.Reason, At: now, Until: o.Until}
+			entry.Code, entry.Text = CodeKilled, "the kill switch was set by "+o.By
+		}
+		r.estate.Add(record.EstateKey, entry)
+		return true
+	})
+}
+
+// answer notes what became of the group's first waiting order and takes it off the
+// list.
+func answer(g *record.Group, text, operation string, now time.Time) {
+	if len(g.Orders) == 0 {
+		return
+	}
+	o := g.Orders[0]
+	g.Orders = slices.Delete(g.Orders, 0, 1)
+	if use, known := g.Keys[o.Order.Key]; known {
+		use.Answer, use.Operation = text, operation
+		g.Keys[o.Order.Key] = use
+	}
+	g.Add(stream(g.Name), record.Entry{At: now, Code: CodeOrderAnswer, Group: g.Name, Actor: o.Order.By, Operation: operation, Text: string(o.Order.Verb) + ": " + text})
+}

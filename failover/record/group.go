@@ -1,0 +1,137 @@
+package record
+
+import (
+	"time"
+
+	"erfailover/events"
+	"erfailover/failover/executor"
+	"erfailover/failover/health"
+	"erfailover/failover/planner"
+	"erfailover/failover/policy"
+	"erfailover/failover/topology"
+)
+
+// Schema is the version of every document that this program writes.
+const Schema = 1
+
+// Circuit is a circuit's document: its health memory.
+type Circuit struct {
+	Schema int           `json:"schema"`
+	Memory health.Memory `json:"memory"`
+	Trail
+}
+
+// Trail is a document's own journal: where its chain stands and the entries that
+// may not have reached the journal yet. State and entries are saved by one
+// compare-and-swap, so neither can be without the other.
+type Trail struct {
+	Head    Head    `json:"head"`
+	Pending []Entry `json:"pending,omitempty"`
+}
+
+// Add links entries to the trail's chain.
+func (t *Trail) Add(stream string, entries ...Entry) {
+	linked, head := Chain(t.Head, stream, entries)
+	t.Pending, t.Head = append(t.Pending, linked...), head
+}
+
+// Estate is the document of the estate as a whole: what was discovered, and what
+// holds everywhere.
+type Estate struct {
+	Schema  int                       `json:"schema"`
+	Config  string                    `json:"config,omitzero"` // hash of the configuration that Facts belong to
+	Facts   topology.Estate           `json:"facts"`
+	At      time.Time                 `json:"at,omitzero"` // of the newest complete discovery
+	Killed  *policy.Pause             `json:"killed,omitempty"`
+	Unknown int64                     `json:"unknown"` // signals about resources that are not configured, ever
+	Traffic map[string]TrafficReading `json:"traffic,omitempty"`
+	Trail
+}
+
+// TrafficReading is one look at a circuit's byte counters.
+type TrafficReading struct {
+	At    time.Time        `json:"at"`
+	Bytes executor.Traffic `json:"bytes"`
+}
+
+// Group is a failover group's document: its state, its running operation, and what
+// may still land.
+type Group struct {
+	Schema int    `json:"schema"`
+	Name   string `json:"name"`
+
+	Epoch      int64                               `json:"epoch"`              // of the last decision
+	Baseline   map[string]planner.Weight           `json:"baseline,omitempty"` // weights at rest, by connection ID
+	BaselineAt time.Time                           `json:"baseline_at,omitzero"`
+	Actual     map[string]executor.ConnectionState `json:"actual,omitempty"` // newest read, by connection ID
+	ReadAt     time.Time                           `json:"read_at,omitzero"`
+
+	Active      []string  `json:"active,omitempty"` // circuits that carry, by the newest read
+	ActiveSince time.Time `json:"active_since,omitzero"`
+	QuietSince  time.Time `json:"quiet_since,omitzero"` // at home, healthy, nothing running
+	LastMove    time.Time `json:"last_move,omitzero"`
+	FailedAt    time.Time `json:"failed_at,omitzero"`
+	Undone      bool      `json:"undone,omitzero"`
+	Acked       time.Time `json:"acked,omitzero"`
+
+	Lease     Lease                     `json:"lease,omitzero"`
+	Pause     *policy.Pause             `json:"pause,omitempty"`
+	Drift     map[string]planner.Weight `json:"drift,omitempty"` // what we had where others changed a weight
+	Operation *Operation                `json:"operation,omitempty"`
+	Intents   []OpenIntent              `json:"intents,omitempty"` // writes of superseded operations that may still land
+	Reads     []SlowRead                `json:"reads,omitempty"`
+	Orders    []Order                   `json:"orders,omitempty"` // accepted, not yet judged
+	Keys      map[string]Use            `json:"keys,omitempty"`   // idempotency keys of the last day
+	Recent    []Summary                 `json:"recent,omitempty"` // newest first, at most 50
+	Verdict   policy.Verdict            `json:"verdict"`          // newest
+	VerdictAt time.Time                 `json:"verdict_at,omitzero"`
+	Trail
+}
+
+// Lease says who is at work. It saves work; safety never rests on it.
+type Lease struct {
+	Owner string    `json:"owner,omitzero"`
+	Until time.Time `json:"until,omitzero"`
+}
+
+// HeldByOther reports whether somebody else is at work at now.
+func (l Lease) HeldByOther(me string, now time.Time) bool {
+	return l.Owner != "" && l.Owner != me && now.Before(l.Until)
+}
+
+// OpenIntent is a write of an operation that was superseded or cancelled.
+type OpenIntent struct {
+	WriteID    string         `json:"write_id"`
+	Connection string         `json:"connection"`
+	Operation  string         `json:"operation"`
+	Epoch      int64          `json:"epoch"`
+	To         planner.Weight `json:"to"`
+	At         time.Time      `json:"at"`
+	Until      time.Time      `json:"until"` // it can land no more after this
+	Token      executor.Token `json:"token,omitzero"`
+	Settle     bool           `json:"settle,omitzero"`
+}
+
+// SlowRead is a slow read that runs.
+type SlowRead struct {
+	Question  executor.Question `json:"question"`
+	Circuit   string            `json:"circuit,omitzero"`
+	Token     executor.Token    `json:"token,omitzero"`
+	AskedAt   time.Time         `json:"asked_at"`
+	NotBefore time.Time         `json:"not_before,omitzero"`
+}
+
+// Order is an accepted order.
+type Order struct {
+	Signal string       `json:"signal"`
+	At     time.Time    `json:"at"`
+	Order  events.Order `json:"order"`
+}
+
+// Use is what became of an idempotency key.
+type Use struct {
+	At        time.Time `json:"at"`
+	Hash      string    `json:"hash"` // of the order
+	Operation string    `json:"operation,omitzero"`
+	Answer    string    `json:"answer,omitzero"`
+}
