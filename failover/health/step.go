@@ -7,7 +7,7 @@ import (
 // Reasons for a change of state. They are fixed texts: tests and alerts match them.
 const (
 	WhyGood        = "good evidence about both links"
-	WhyBad         = "bad evidence about both links"
+	WhyBad         = "bad evidence"
 	WhyPart        = "one link of two is bad, or there is loss"
 	WhyBack        = "good again before the hold-down"
 	WhyHeld        = "bad, confirmed, for the hold-down"
@@ -51,7 +51,7 @@ func spell(t Track, s sum, r Rule, now time.Time) Track {
 	switch {
 	case s.counts && t.BadSince.IsZero():
 		t.BadSince = s.badSince
-		if t.State != Unknown && t.State != Down {
+		if t.State == Healthy || t.State == Degraded || t.State == Recovering {
 			t = r.Damping.flap(t, now)
 		}
 	case !s.counts && !t.BadSince.IsZero() && (t.State != Down || s.calm || s.carries || s.level <= thin):

@@ -99,6 +99,7 @@ func weigh(t Track, m Memory, r Rule, now time.Time) sum {
 		s.bad = append(s.bad, c.Evidence)
 	}
 	s.add(tally, r)
+	s.explained = s.explained && tally.badFrom.IsZero()
 	if s.level != good {
 		s.goodSince = time.Time{}
 	}
