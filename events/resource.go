@@ -57,14 +57,14 @@ func ParseResourceID(s string) (ResourceID, error) {
 		text = plain
 	}
 	var segs []string
-	for seg := range strings.SplitSeq(strings.ToLower(text), "/") {
+	for seg := range strings.SplitSeq(text, "/") {
 		if seg == "" {
 			continue
 		}
-		if why := badSegment(seg); why != "" {
+		if why := badSegment(seg); why != "" { // before lower-casing: the Kelvin sign lowers to k
 			return bad(why)
 		}
-		segs = append(segs, seg)
+		segs = append(segs, strings.ToLower(seg))
 	}
 	var id ResourceID
 	if len(segs) >= 2 && segs[0] == "subscriptions" {

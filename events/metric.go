@@ -1,0 +1,112 @@
+package events
+
+import (
+	"strconv"
+	"time"
+)
+
+// readMetricRecord reads one exported metric record, of a diagnostic setting
+// (lower-case keys, no dimensions) or of a data collection rule.
+func readMetricRecord(p *parser, n node) ([]Signal, error) {
+	t := p.resolve("resourceId", n.get("resourceId").str())
+	if t.err != nil {
+		return nil, t.err
+	}
+	var s span
+	for _, f := range [...]struct {
+		name string
+		to   **float64
+	}{{"count", &s.count}, {"total", &s.total}, {"minimum", &s.minimum}, {"maximum", &s.maximum}, {"average", &s.average}} {
+		v, err := n.get(f.name).num(f.name)
+		if err != nil {
+			return nil, err
+		}
+		*f.to = v
+	}
+	at, err := p.eventTime("time", n.get("time").str())
+	if err != nil {
+		return nil, err
+	}
+	name := n.get("metricName").str()
+	if name == "" {
+		return nil, broken("metricName", "", "the name of a metric")
+	}
+	m := measure{metric: name, link: t.link, peering: t.peering}
+	dims := n.first("dimension", "dimensions").nested()
+	for _, f := range dims.fields {
+		m.dimension(f.name, f.value.str())
+	}
+	out, err := p.spanSignal(t, m, s, n.get("timeGrain").str(), at)
+	if err != nil {
+		return nil, err
+	}
+	return []Signal{out}, nil
+}
+
+// spanSignal makes the signal of a metric record.
+func (p *parser) spanSignal(t target, m measure, s span, grain string, at time.Time) (Signal, error) {
+	if t.typ == "" {
+		return Signal{}, notOurs("names no resource")
+	}
+	name, kind := metricOf(m.metric)
+	if err := s.check(kind); err != nil {
+		return Signal{}, err
+	}
+	out := Signal{Kind: Health, Observer: observerOf(t.typ), Source: name, Resource: t.id, Link: m.link, Peering: m.peering,
+		Plane: planeOf(kind), At: at, Value: s.average}
+	out.State, out.Tentative, out.Detail = spanState(s, kind)
+	if out.State == Down && m.vague != "" {
+		out.State, out.Detail = Degraded, "part unknown: "+m.vague
+	}
+	p.identify(&out, "metric-record", name, grain, m.vague)
+	return out, nil
+}
+
+// check refuses numbers that cannot be: outside the metric's range, or in the
+// wrong order.
+func (s span) check(kind metricKind) error {
+	if s.minimum != nil && s.maximum != nil && *s.minimum > *s.maximum {
+		return broken("minimum", number(*s.minimum), "at most the maximum, "+number(*s.maximum))
+	}
+	if kind != availability && kind != checks {
+		return nil
+	}
+	for _, f := range [...]struct {
+		name string
+		v    *float64
+	}{{"minimum", s.minimum}, {"maximum", s.maximum}, {"average", s.average}} {
+		if f.v != nil && (*f.v < 0 || *f.v > 100.5) {
+			return broken(f.name, number(*f.v), "per cent, 0 to 100")
+		}
+	}
+	return nil
+}
+
+// dimension notes what one dimension tells.
+func (m *measure) dimension(name, value string) {
+	switch lower(name) {
+	case "peer", "peering", "devicerole", "link":
+		link, ok := linkOf(value)
+		if !ok {
+			if peering, isPeering := peeringOf(value); isPeering {
+				m.peering = peering
+				return
+			}
+			m.vague = join(80, "=", name, value)
+			return
+		}
+		m.link = link
+	case "peeringtype":
+		peering, ok := peeringOf(value)
+		if !ok {
+			m.vague = join(80, "=", name, value)
+			return
+		}
+		m.peering = peering
+	case "roleinstance", "bgppeeraddress", "lane", "connectionname":
+		m.split = true
+	}
+}
+
+// number prints a number for people.
+func number(f float64) string { return strconv.FormatFloat(f, 'g', -1, 64) }
