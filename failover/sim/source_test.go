@@ -45,7 +45,7 @@ func TestSource(t *testing.T) {
 // sourceRead shows what the parser makes of a body.
 func sourceRead(raw []byte) string {
 	var b strings.Builder
-	batch := events.Parse(raw, sourceStart.Add(time.Hour))
+	batch := events.Parse(raw, sourceStart.Add(48*time.Hour))
 	for _, s := range batch.Signals {
 		fmt.Fprintf(&b, "%s by %s at %s", s.Kind, s.Observer, s.At.Format("15:04:05"))
 		show := func(name, v string) {
@@ -135,7 +135,7 @@ func (a sourceArgs) number(key string) float64 {
 	return v
 }
 
-// measure reads "100,100,5e8,5e8" (BGP, ARP, in, out) or "silent".
+// measure reads "100/100/5e8/5e8" (BGP, ARP, in, out) or "silent".
 func (a sourceArgs) measure(key string) LinkMeasure {
 	a.t.Helper()
 	if a.text(key) == "silent" {
@@ -194,6 +194,8 @@ func sourceBody(t *testing.T, d *datadriven.TestData) []byte {
 			w.Weight = &n
 		}
 		return s.Write(w)
+	case "on-premises":
+		return s.OnPremises(MonitorReport{Resource: circuit, State: a.text("state"), Link: Link(a.text("link")), Monitor: a.text("monitor"), At: a.time("at")})
 	}
 	d.Fatalf(t, "unknown command %q", d.Cmd)
 	return nil
