@@ -150,7 +150,7 @@ func (f *finding) drill(key string, d Drill, groups map[string]Group) {
 	switch _, ok := groups[d.Group]; {
 	case d.Group == "":
 		f.bad(key+".group", missing, "a configured group's name")
-	case !ok:
+	case !ok && len(groups) > 0:
 		f.bad(key+".group", show(d.Group), "a configured group: "+suggest(d.Group, slices.Sorted(maps.Keys(groups))))
 	}
 	if d.Kind == "" {

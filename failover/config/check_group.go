@@ -18,7 +18,9 @@ func (f *finding) circuits(c Config) {
 		f.bad("circuits", missing, "at least one circuit")
 	}
 	byID, byMonitor, used := map[string]string{}, map[string]string{}, map[string]bool{}
+	told := len(c.Groups) > 0 // every group says what it uses
 	for _, group := range slices.Sorted(maps.Keys(c.Groups)) {
+		told = told && len(c.Groups[group].Preference) > 0
 		for _, name := range slices.Concat(c.Groups[group].Preference...) {
 			used[name] = true
 		}
@@ -47,7 +49,7 @@ func (f *finding) circuits(c Config) {
 		for i, p := range k.Probes {
 			f.probe(fmt.Sprintf("%s.probes[%d]", key, i), p)
 		}
-		if !used[name] {
+		if told && !used[name] {
 			f.warn(key, "no group may use this circuit")
 		}
 	}
@@ -125,7 +127,7 @@ func (f *finding) preference(key string, g Group, circuits map[string]Circuit) {
 			}
 			if seen[name] {
 				f.bad(one, show(name), "each circuit once")
-			} else if _, ok := circuits[name]; !ok {
+			} else if _, ok := circuits[name]; !ok && len(known) > 0 {
 				f.bad(one, show(name), "a configured circuit: "+suggest(name, known))
 			}
 			seen[name] = true
@@ -169,7 +171,7 @@ func (f *finding) baseline(key string, g Group) {
 				f.bad(key+"."+name, fmt.Sprint(w), fmt.Sprintf("%d, the weight of the other circuits of the home tier", home))
 			case i == 0:
 				home = w
-			case w >= home:
+			case w >= home && w <= topology.MaxWeight:
 				f.bad(key+"."+name, fmt.Sprint(w), fmt.Sprintf("less than the home tier's weight (%d)", home))
 			}
 		}

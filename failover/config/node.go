@@ -41,7 +41,7 @@ func (n node) fail(got, want string) {
 	if n.secret {
 		got = hidden
 	}
-	n.r.problem(n.yaml, n.key, got, want)
+	n.r.problem(n.yaml, n.name(), got, want)
 }
 
 // got describes the value for a problem.
@@ -60,6 +60,15 @@ func (n node) got() string {
 		return "an alias"
 	}
 	return "nothing"
+}
+
+// quoted is got with the quotes of a quoted text, where they make the difference.
+func (n node) quoted() string {
+	got := n.got()
+	if n.yaml.Kind == yaml.ScalarNode && n.yaml.Style&(yaml.DoubleQuotedStyle|yaml.SingleQuotedStyle) != 0 && got == n.yaml.Value {
+		return strconv.Quote(got)
+	}
+	return got
 }
 
 // sub returns a node below n. name is the key's name, or "[3]".
@@ -231,15 +240,16 @@ func enum[T ~string](n node, to *T, all ...T) {
 
 const wantDuration = "a duration with its unit, like 30s, 5m or 2h"
 
-// duration reads a whole number with one unit: s, m or h.
-func (n node) duration(to *time.Duration) {
+// duration reads a whole number with one unit: s, m or h. It says whether it could.
+func (n node) duration(to *time.Duration) bool {
 	if n.yaml.Kind == yaml.ScalarNode {
 		if d, ok := parseDuration(n.yaml.Value); ok && n.yaml.ShortTag() == "!!str" {
 			*to = d
-			return
+			return true
 		}
 	}
-	n.fail(n.got(), wantDuration)
+	n.fail(n.quoted(), wantDuration)
+	return false
 }
 
 func parseDuration(s string) (time.Duration, bool) {
@@ -288,20 +298,20 @@ func (n node) whole(to *int) {
 			return
 		}
 	}
-	n.fail(n.got(), "a whole number in decimal digits")
+	n.fail(n.quoted(), "a whole number, 0 or more, in decimal digits")
 }
 
 // number reads a decimal number, 0 or more.
 func (n node) number(to *float64) {
 	tag := n.yaml.ShortTag()
-	if n.yaml.Kind == yaml.ScalarNode && (tag == "!!int" || tag == "!!float") && len(n.yaml.Value) <= 20 {
-		plain := strings.Trim(n.yaml.Value, "0123456789.") == ""
-		if v, err := strconv.ParseFloat(n.yaml.Value, 64); err == nil && plain {
+	if n.yaml.Kind == yaml.ScalarNode && (tag == "!!int" || tag == "!!float") && len(n.yaml.Value) <= 40 {
+		plain := strings.Trim(n.yaml.Value, "0123456789.eE+-") == ""
+		if v, err := strconv.ParseFloat(n.yaml.Value, 64); err == nil && plain && v >= 0 {
 			*to = v
 			return
 		}
 	}
-	n.fail(n.got(), "a decimal number, 0 or more")
+	n.fail(n.quoted(), "a decimal number, 0 or more")
 }
 
 // flag reads true or false.
@@ -310,5 +320,5 @@ func (n node) flag(to *bool) {
 		*to = n.yaml.Value == "true"
 		return
 	}
-	n.fail(n.got(), "true or false")
+	n.fail(n.quoted(), "true or false")
 }

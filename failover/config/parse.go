@@ -131,6 +131,9 @@ func (r *reader) placeAll(problems Invalid, warnings []Warning) {
 		if hit(broken, p.Key) {
 			continue
 		}
+		if _, there := r.places[p.Key]; !there && p.Got != missing {
+			p.Got += " (default)"
+		}
 		at := r.placeOf(p.Key)
 		p.Line, p.Column = at.line, at.column
 		r.problems = append(r.problems, p)

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"erfailover/failover/fault"
@@ -74,8 +75,8 @@ func (v Invalid) sort() {
 	})
 }
 
-// show returns a value as a problem may print it: one line, at most 80 bytes, and
-// nothing that looks like a credential.
+// show returns a value as a problem may print it: one line, at most 80 bytes (both
+// ends of it), and nothing that looks like a credential.
 func show(s string) string {
 	if s == "" {
 		return `""`
@@ -95,12 +96,18 @@ func show(s string) string {
 		}
 		return r
 	}, s)
+	if strings.TrimSpace(clean) != clean {
+		clean = strconv.Quote(clean)
+	}
 	if len(clean) <= 80 {
 		return clean
 	}
-	cut := 77
-	for cut > 0 && clean[cut]&0xc0 == 0x80 {
-		cut--
+	head, tail := 24, len(clean)-53
+	for clean[head]&0xc0 == 0x80 {
+		head--
 	}
-	return clean[:cut] + "..."
+	for tail < len(clean) && clean[tail]&0xc0 == 0x80 {
+		tail++
+	}
+	return clean[:head] + "..." + clean[tail:]
 }

@@ -1,6 +1,8 @@
 package config
 
 import (
+	"strings"
+
 	"erfailover/events"
 	"erfailover/failover/health"
 	"erfailover/failover/policy"
@@ -16,9 +18,13 @@ func (g *Group) read(v node) {
 				g.Gateways = append(g.Gateways, item.resource(events.TypeVNetGateway, events.TypeVWANGateway))
 			}
 		},
-		"preference":     g.readPreference,
-		"baseline":       g.readBaseline,
-		"objective":      func(v node) { v.duration(&g.Objective) },
+		"preference": g.readPreference,
+		"baseline":   g.readBaseline,
+		"objective": func(v node) {
+			if v.duration(&g.Objective) && g.Objective == 0 {
+				v.fail(v.got(), "1s to 24h; without the key there is no objective")
+			}
+		},
 		"health":         func(v node) { readHealth(v, &g.Health) },
 		"coolDown":       func(v node) { v.duration(&g.CoolDown) },
 		"candidateFresh": func(v node) { v.duration(&g.CandidateFresh) },
@@ -114,7 +120,7 @@ func readFailback(v node, f *policy.Failback) {
 				}
 				w, err := policy.ParseWindow(s)
 				if err != nil {
-					item.fail(item.got(), `a window like "Mon-Fri 20:00-06:00 America/New_York"; `+err.Error())
+					item.fail(item.got(), `a window like "Mon-Fri 20:00-06:00 America/New_York"; `+strings.TrimPrefix(err.Error(), "window: "))
 					continue
 				}
 				f.Windows = append(f.Windows, w)

@@ -2,10 +2,13 @@ package config
 
 import "strings"
 
-// suggest returns the known words in one line, the one that was most likely meant
-// first: "holdDown (did you mean it?), degraded, ...".
+// suggest returns the known words in one line and the one that was most likely
+// meant: "alert, ignore, move; did you mean alert?".
 func suggest(word string, known []string) string {
-	best, least := "", max(2, len(word)/3)+1
+	best, least := "", max(2, len(word)/3+1)
+	if len(word) >= 5 {
+		least = max(least, 3)
+	}
 	if len(word) <= 40 {
 		for _, k := range known {
 			if d := distance(strings.ToLower(word), strings.ToLower(k)); d < least {
