@@ -47,7 +47,7 @@ func sourceRead(raw []byte) string {
 	var b strings.Builder
 	batch := events.Parse(raw, sourceStart.Add(48*time.Hour))
 	for _, s := range batch.Signals {
-		fmt.Fprintf(&b, "%s by %s at %s", s.Kind, s.Observer, s.At.Format("15:04:05"))
+		fmt.Fprintf(&b, "%s by %s at %s", s.Kind, s.Observer, s.At.Format("2Jan15:04:05"))
 		show := func(name, v string) {
 			if v != "" {
 				fmt.Fprintf(&b, " %s=%s", name, v)
@@ -71,7 +71,7 @@ func sourceRead(raw []byte) string {
 			show("value", strconv.FormatFloat(*s.Value, 'g', -1, 64))
 		}
 		if w := s.Window; w != nil {
-			show("window", w.Start.Format("15:04")+"-"+w.End.Format("15:04"))
+			show("window", w.Start.Format("2Jan15:04")+"-"+w.End.Format("2Jan15:04"))
 			show("region", w.Region)
 			show("cancelled", map[bool]string{true: "yes"}[w.Cancelled])
 		}
