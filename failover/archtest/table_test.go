@@ -26,27 +26,28 @@ const (
 
 // Modules that more than one row names.
 const (
-	azure    = "github.com/Azure/azure-sdk-for-go/sdk"
-	backoff  = "github.com/cenkalti/backoff/v4"
-	bbolt    = "go.etcd.io/bbolt"
-	cron     = "github.com/robfig/cron/v3"
-	jsonv2   = "github.com/go-json-experiment/json"
-	oidc     = "github.com/coreos/go-oidc/v3"
-	promet   = "github.com/prometheus/client_golang"
-	schema   = "github.com/santhosh-tekuri/jsonschema/v6"
-	xsync    = "golang.org/x/sync"
-	yamlv3   = "go.yaml.in/yaml/v3"
-	zerolog  = "github.com/rs/zerolog"
-	cobra    = "github.com/spf13/cobra"
-	fault    = "failover/fault"
-	topology = "failover/topology"
-	health   = "failover/health"
-	policy   = "failover/policy"
-	planner  = "failover/planner"
-	executor = "failover/executor"
-	record   = "failover/record"
-	report   = "failover/report"
-	config   = "failover/config"
+	azure     = "github.com/Azure/azure-sdk-for-go/sdk"
+	backoff   = "github.com/cenkalti/backoff/v4"
+	bbolt     = "go.etcd.io/bbolt"
+	cron      = "github.com/robfig/cron/v3"
+	jsonv2    = "github.com/go-json-experiment/json"
+	oidc      = "github.com/coreos/go-oidc/v3"
+	porcupine = "github.com/anishathalye/porcupine"
+	promet    = "github.com/prometheus/client_golang"
+	schema    = "github.com/santhosh-tekuri/jsonschema/v6"
+	xsync     = "golang.org/x/sync"
+	yamlv3    = "go.yaml.in/yaml/v3"
+	zerolog   = "github.com/rs/zerolog"
+	cobra     = "github.com/spf13/cobra"
+	fault     = "failover/fault"
+	topology  = "failover/topology"
+	health    = "failover/health"
+	policy    = "failover/policy"
+	planner   = "failover/planner"
+	executor  = "failover/executor"
+	record    = "failover/record"
+	report    = "failover/report"
+	config    = "failover/config"
 )
 
 // everything, as the list of a row, allows all packages or all modules.
@@ -76,13 +77,15 @@ var table = map[string]row{
 	"failover/sim":       {kind: free, ours: []string{"events", topology, health, policy, planner, executor, record, config, fault}, others: []string{jsonv2}},
 
 	// Contract suites: test code that every implementation of a port runs.
-	"failover/record/recordtest":    {kind: free, ours: []string{record, fault}},
+	"failover/record/recordtest":    {kind: free, ours: []string{record, fault}, others: []string{porcupine}},
 	"failover/executor/networktest": {kind: free, plan: true, ours: []string{executor, topology, fault}},
 	"failover/archtest":             {kind: pure},
 	"failover/drill":                {plan: true, ours: []string{topology, health, policy, planner, executor, record, report, "events", fault}, others: []string{cron, jsonv2}},
 	"failover/blobstore":            {kind: free, plan: true, ours: []string{record, fault}, others: []string{azure, backoff, jsonv2}},
 	"failover/notify":               {kind: free, plan: true, ours: []string{record, report, "events", fault}, others: []string{azure, backoff, jsonv2}},
 	"handlers":                      {kind: free, ours: []string{"failover", "events", record, report, config, fault}, others: []string{zerolog, jsonv2, oidc, promet}},
+	"handlers/appzip":               {kind: free, others: []string{jsonv2}},
+	"handlers/hosttest":             {kind: free, others: []string{jsonv2}},
 	"cli":                           {kind: free, ours: []string{everything}, others: []string{everything}},
 	".":                             {kind: free, ours: []string{everything}, others: []string{everything}},
 }
