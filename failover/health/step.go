@@ -12,7 +12,7 @@ const (
 	WhyBack        = "good again before the hold-down"
 	WhyHeld        = "bad, confirmed, for the hold-down"
 	WhyReturned    = "good evidence again"
-	WhyOneLink     = "one link carries traffic again"
+	WhyOneLink     = "carries traffic again, on one link or with loss"
 	WhyTrusted     = "good for the hold-up"
 	WhyRelapse     = "bad again before it was trusted, confirmed"
 	WhyDoubt       = "bad again before it was trusted, not confirmed"
