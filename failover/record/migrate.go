@@ -1,0 +1,99 @@
+package record
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"erfailover/failover/fault"
+)
+
+// step changes a document from one schema version into the next. It works on the
+// top-level fields, so that fields it does not name stay as they are. It does not
+// set "schema".
+type step func(fields map[string]jsontext.Value) error
+
+// ladder is the way from version 1 of a kind to today's: steps[0] leads from 1 to
+// 2, and so on. Today's version is len(steps)+1.
+type ladder []step
+
+func (l ladder) current() int { return len(l) + 1 }
+
+// ladders is the table of all kinds; the kind is the first segment of the key. To
+// change the form of documents: raise Schema, add the step that leads there to
+// every kind (one that does nothing where the form stays), and add a golden file
+// of the old form.
+func ladders() map[string]ladder {
+	return map[string]ladder{
+		"estate":     {},
+		"circuit":    {},
+		"group":      {},
+		"operation":  {},
+		"deadletter": {},
+	}
+}
+
+// Migrate returns body in today's form of its kind. A document of today's version
+// comes back as it is, byte for byte; body itself is never changed. Nothing is
+// written: the next Save of the document makes the new form durable.
+//
+// The error is Corrupt if body is no JSON object with a whole "schema" from 1, and
+// also if its version is newer than this program knows: then another instance has
+// been upgraded, and what it wrote must not be read as less than it is.
+func Migrate(kind string, body []byte) ([]byte, error) {
+	l, known := ladders()[kind]
+	if !known {
+		return nil, &fault.Error{Op: "migrate document", Target: kind, Kind: fault.Internal, Err: errors.New("no such kind of document")}
+	}
+	return l.climb(kind, body)
+}
+
+// KindOfKey returns the kind of the document that key names: its first segment.
+func KindOfKey(key string) string {
+	kind, _, _ := strings.Cut(key, "/")
+	return kind
+}
+
+func (l ladder) climb(kind string, body []byte) ([]byte, error) {
+	corrupt := func(hint string, err error) ([]byte, error) {
+		return nil, &fault.Error{Op: "migrate document", Target: kind, Kind: fault.Corrupt, Hint: hint, Err: err}
+	}
+	const damaged = "the document was not written by this program; keep it, and put a backup in its place"
+	fields := map[string]jsontext.Value{}
+	if err := json.Unmarshal(body, &fields); err != nil {
+		return corrupt(damaged, err)
+	}
+	if fields == nil {
+		return corrupt(damaged, errors.New("it is null, not an object"))
+	}
+	raw, found := fields["schema"]
+	if !found {
+		return corrupt(damaged, errors.New(`it has no "schema"`))
+	}
+	version := 0
+	if err := json.Unmarshal(raw, &version); err != nil || version < 1 {
+		return corrupt(damaged, fmt.Errorf(`"schema" is %s, not a whole number from 1`, Clean(string(raw), 40)))
+	}
+	if version > l.current() {
+		return corrupt("a newer version wrote this; upgrade this instance",
+			fmt.Errorf("schema %d, this instance knows up to %d", version, l.current()))
+	}
+	if version == l.current() {
+		return slices.Clone(body), nil
+	}
+	for ; version < l.current(); version++ {
+		if err := l[version-1](fields); err != nil {
+			return corrupt(damaged, fmt.Errorf("schema %d to %d: %w", version, version+1, err))
+		}
+	}
+	fields["schema"] = jsontext.Value(fmt.Sprint(version))
+	out, err := json.Marshal(fields, json.Deterministic(true))
+	if err != nil {
+		return corrupt(damaged, err)
+	}
+	return out, nil
+}
