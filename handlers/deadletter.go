@@ -2,44 +2,28 @@ package handlers
 
 import (
 	"context"
-	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
-	"strings"
+	"strconv"
 	"time"
 
-	"github.com/go-json-experiment/json"
-
-	"erfailover/failover/fault"
 	"erfailover/failover/record"
 )
 
-// maxLetterPart is how many bytes of an event one document holds. As base64 they
-// stay below the store's 1 MiB.
-const maxLetterPart = 512 << 10
-
-// maxReasonText bounds the reason that is stored with a dead letter, in bytes.
-const maxReasonText = 1024
+// maxLetterParts bounds how many documents one message may become: 2 MiB, twice
+// the largest event of Event Hubs. What lies beyond is cut off, and the letter says
+// how long the whole was.
+const maxLetterParts = 2 << 20 / record.MaxDeadLetter
 
 // letterSaver is the part of record.Store that dead letters need.
 type letterSaver interface {
 	Save(ctx context.Context, doc record.Document) (etag string, err error)
 }
 
-// Letter is one stored dead letter, or one part of a long one.
-type Letter struct {
-	Reason string    `json:"reason"` // why it could not be read when it first came
-	At     time.Time `json:"at"`     // when it first came
-	Part   int       `json:"part"`   // from 1
-	Parts  int       `json:"parts"`
-	Bytes  int       `json:"bytes"` // length of the whole
-	Raw    []byte    `json:"raw"`   // the bytes as they came, base64
-}
-
-// RecordLetters keeps dead letters in the record. The key is a hash of the bytes:
-// an event that is delivered ten times is stored once.
+// RecordLetters keeps dead letters in the record. A document holds
+// record.MaxDeadLetter bytes, so a longer message becomes several, which name the
+// message that they are parts of.
 type RecordLetters struct {
 	store letterSaver
 }
@@ -47,30 +31,26 @@ type RecordLetters struct {
 // NewRecordLetters returns dead letters over a store.
 func NewRecordLetters(store letterSaver) *RecordLetters { return &RecordLetters{store: store} }
 
-// Put stores the bytes with the reason. It returns nil when the same bytes are
-// stored already.
+// Put stores the bytes with the reason. The same bytes on the same day are stored
+// once, however often they are delivered.
 func (l *RecordLetters) Put(ctx context.Context, reason string, raw []byte, at time.Time) error {
-	if len(reason) > maxReasonText {
-		reason = reason[:maxReasonText]
-	}
-	reason = strings.ToValidUTF8(reason, "?")
 	sum := sha256.Sum256(raw)
-	parts := max(1, (len(raw)+maxLetterPart-1)/maxLetterPart)
+	parts := min(max(1, (len(raw)+record.MaxDeadLetter-1)/record.MaxDeadLetter), maxLetterParts)
 	for i := range parts {
-		chunk := raw[i*maxLetterPart : min(len(raw), (i+1)*maxLetterPart)]
-		body, err := json.Marshal(Letter{Reason: reason, At: at.UTC(), Part: i + 1, Parts: parts, Bytes: len(raw), Raw: chunk})
-		if err != nil {
-			return &fault.Error{Op: "write a dead letter", Kind: fault.Internal, Err: err}
+		var detail map[string]string
+		if parts > 1 {
+			detail = map[string]string{
+				"message": hex.EncodeToString(sum[:]), "bytes": strconv.Itoa(len(raw)), "part": fmt.Sprintf("%d of %d", i+1, parts),
+			}
 		}
-		doc := record.Document{Key: LetterKey(sum, i+1), Nonce: rand.Text(), Body: body}
-		if _, err := l.store.Save(ctx, doc); err != nil && !errors.Is(err, fault.Conflict) {
+		chunk := raw[i*record.MaxDeadLetter : min(len(raw), (i+1)*record.MaxDeadLetter)]
+		doc, err := record.DeadLetter(at, reason, chunk, detail)
+		if err != nil {
+			return err
+		}
+		if _, err := l.store.Save(ctx, doc); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// LetterKey names the document of one part of a dead letter.
-func LetterKey(sum [sha256.Size]byte, part int) string {
-	return fmt.Sprintf("deadletter/%s.%03d", hex.EncodeToString(sum[:16]), part)
 }
