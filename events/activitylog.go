@@ -60,10 +60,10 @@ func (r *activity) read(p *parser) ([]Signal, error) {
 
 // timeField names the field that holds the record's own time.
 func (r *activity) timeField() string {
-	if r.body.get("eventTimestamp").is() {
-		return "eventTimestamp"
+	if r.channel == "activity-log" && !r.body.get("eventTimestamp").is() {
+		return "time"
 	}
-	return "time"
+	return "eventTimestamp"
 }
 
 // category tells what the record is about: by the operation's prefix, which never

@@ -27,11 +27,14 @@ const (
 	roundTrip                      // ms
 )
 
-// Names of metrics as Azure spells them, for a Source that never varies in case.
-var metricNames = [...]struct {
+// namedMetric is a metric's official name and kind.
+type namedMetric struct {
 	name string
 	kind metricKind
-}{
+}
+
+// Names of metrics as Azure spells them, for a Source that never varies in case.
+var metricNames = [...]namedMetric{
 	{"ArpAvailability", availability},
 	{"BgpAvailability", availability},
 	{"BitsInPerSecond", traffic},
@@ -47,6 +50,18 @@ var metricNames = [...]struct {
 	{"ChecksFailedPercent", checks},
 	{"TestResult", testResult},
 	{"RoundTripTimeMs", roundTrip},
+}
+
+// metricOf is the function of that name, remembering its answers.
+func (p *parser) metricOf(name string) (string, metricKind) {
+	if m, ok := p.metrics[name]; ok {
+		return m.name, m.kind
+	}
+	official, kind := metricOf(name)
+	if len(p.metrics) < maxTargets {
+		p.metrics[strings.Clone(name)] = namedMetric{official, kind}
+	}
+	return official, kind
 }
 
 // metricOf returns the official spelling of a metric and what it can claim. A

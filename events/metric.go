@@ -48,7 +48,7 @@ func (p *parser) spanSignal(t target, m measure, s span, grain string, at time.T
 	if t.typ == "" {
 		return Signal{}, notOurs("names no resource")
 	}
-	name, kind := metricOf(m.metric)
+	name, kind := p.metricOf(m.metric)
 	if err := s.check(kind); err != nil {
 		return Signal{}, err
 	}

@@ -148,8 +148,13 @@ func (n node) num(field string) (*float64, error) {
 
 // parseNumber reads a finite JSON number.
 func parseNumber(s string) (float64, bool) {
-	if s == "" || strings.Trim(s, "0123456789+-.eE") != "" {
+	if s == "" {
 		return 0, false
+	}
+	for i := range len(s) { // no hex, no underscores, no "inf"
+		if c := s[i]; (c < '0' || c > '9') && c != '.' && c != '-' && c != '+' && c != 'e' && c != 'E' {
+			return 0, false
+		}
 	}
 	f, err := strconv.ParseFloat(s, 64)
 	if err != nil || math.IsInf(f, 0) || math.IsNaN(f) {

@@ -65,7 +65,8 @@ func ParseLimited(raw []byte, received time.Time, limits Limits) Batch {
 	if limits.Ahead <= 0 {
 		limits.Ahead = defaultAhead
 	}
-	p := &parser{received: received.UTC(), limits: limits, targets: map[string]target{}}
+	p := &parser{received: received.UTC(), limits: limits, targets: map[string]target{}, words: map[string]string{},
+		metrics: map[string]namedMetric{}}
 	p.dec = jsontext.NewDecoder(bytes.NewBuffer(nil))
 	if len(raw) > limits.Bytes {
 		p.fail(raw, 0, &ParseError{Format: "json", Got: sizeText(len(raw)), Want: "a message of at most " + sizeText(limits.Bytes)})
@@ -87,6 +88,9 @@ type parser struct {
 	stamp   string            // the last time text read
 	when    time.Time         // and its value
 	scratch []byte            // content of the signal ID being made
+	floats  []float64         // numbers that signals point to, allocated together
+	words   map[string]string // names seen in metric records
+	metrics map[string]namedMetric
 }
 
 // full tells whether the record limit is reached.

@@ -106,7 +106,7 @@ func (p *parser) value(b []byte, i, wrap int) (int, *ParseError) {
 	end := i + int(p.dec.InputOffset())
 	switch v.Kind() {
 	case '{':
-		if p.metricFast(v, i) {
+		if p.metricFast(v, i, len(b)-end) {
 			return end, nil
 		}
 		if list := recordsAt(b, i); list > 0 {
@@ -131,6 +131,10 @@ func (p *parser) value(b []byte, i, wrap int) (int, *ParseError) {
 // place after it. Whatever else the envelope holds is checked but not used.
 func (p *parser) envelope(b []byte, i, list, wrap int) int {
 	after := p.array(b, list, wrap+1)
+	first := firstKeyRecords(b, i) > 0
+	if at := skipSpace(b, after); first && at < len(b) && b[at] == '}' {
+		return at + 1
+	}
 	end := extent(b, i)
 	if end < 0 {
 		end = len(b)
@@ -139,9 +143,6 @@ func (p *parser) envelope(b []byte, i, list, wrap int) int {
 		return after
 	}
 	rest := bytes.TrimSpace(b[after:end])
-	if len(rest) == 1 && rest[0] == '}' && firstKeyRecords(b, i) > 0 {
-		return end
-	}
 	shell := append(append(bytes.Clone(b[i:list]), "[]"...), b[after:end]...)
 	if !jsontext.Value(shell).IsValid() {
 		p.fail(shell, i, &ParseError{Format: "envelope", Got: clean(string(rest), maxShown), Want: "an object with the key records once"})
