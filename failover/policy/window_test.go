@@ -120,6 +120,8 @@ func TestWindowContains(t *testing.T) {
 		{"Sun 01:30-03:00" + ny, "2026-11-01 03:00 -0500", false},
 		{"Sun 00:00-01:30" + ny, "2026-11-01 01:29 -0400", true},
 		{"Sun 00:00-01:30" + ny, "2026-11-01 01:10 -0500", false}, // ends the first time
+		{"Sun 02:30-04:00 Australia/Sydney", "2026-04-05 02:30 +1100", true},
+		{"Sun 02:30-04:00 Australia/Sydney", "2026-04-05 02:29 +1100", false},
 		// Samoa skipped the whole of Friday 2011-12-30.
 		{"Fri 00:00-24:00 Pacific/Apia", "2011-12-31 00:00 +1400", false},
 		{"Thu 00:00-24:00 Pacific/Apia", "2011-12-29 23:59 -1000", true},
