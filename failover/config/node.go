@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -259,7 +260,10 @@ func parseDuration(s string) (time.Duration, bool) {
 	}
 	unit, ok := units[s[len(s)-1]]
 	v, whole := parseWhole(s[:len(s)-1])
-	return time.Duration(v) * unit, ok && whole
+	if !ok || !whole || v > int(math.MaxInt64/unit) {
+		return 0, false
+	}
+	return time.Duration(v) * unit, true
 }
 
 // formatDuration writes d so that parseDuration reads it again.

@@ -146,6 +146,9 @@ func (r *reader) placeAll(problems Invalid, warnings []Warning) {
 
 // hit says whether key, something below it, or something above it is broken.
 func hit(broken map[string]bool, key string) bool {
+	if broken["(file)"] {
+		return true
+	}
 	if _, below := broken[key]; below {
 		return true
 	}
