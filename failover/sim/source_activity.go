@@ -105,9 +105,13 @@ func (s Source) ResourceHealth(events ...HealthEvent) []byte {
 }
 
 // Outage writes the records of one whole outage of a circuit: down at from, back
-// at to. A zero to leaves it open.
+// at to. A zero to leaves it open. In between stands what Azure was seen to send:
+// an update of the very same instant that says that all is well.
 func (s Source) Outage(circuit string, from, to time.Time) []byte {
-	es := []HealthEvent{{Circuit: circuit, Step: StepActivated, From: HealthAvailable, To: HealthUnavailable, At: from}}
+	es := []HealthEvent{
+		{Circuit: circuit, Step: StepActivated, From: HealthAvailable, To: HealthUnavailable, At: from},
+		{Circuit: circuit, Step: StepUpdated, From: HealthAvailable, To: HealthAvailable, At: from},
+	}
 	if !to.IsZero() {
 		es = append(es, HealthEvent{Circuit: circuit, Step: StepResolved, From: HealthUnavailable, To: HealthAvailable, At: to})
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/cockroachdb/datadriven"
 	"github.com/go-json-experiment/json/jsontext"
+	"pgregory.net/rapid"
 
 	"erfailover/events"
 )
@@ -225,4 +226,41 @@ func TestSourceIDs(t *testing.T) {
 	if id(Source{}, fired) == id(Source{Seed: 2}, fired) {
 		t.Error("the seed changes nothing")
 	}
+}
+
+// TestSourceIsUnderstood writes whatever can be asked for and lets events.Parse
+// read it: nothing is broken, nothing is foreign, and the state is the one meant.
+func TestSourceIsUnderstood(t *testing.T) {
+	circuit := sourceNet + "expressRouteCircuits/er-a"
+	rapid.Check(t, func(t *rapid.T) {
+		s := Source{Seed: rapid.Uint64().Draw(t, "seed")}
+		when := sourceStart.Add(time.Duration(rapid.Int64Range(0, int64(24*time.Hour)).Draw(t, "at")))
+		link := rapid.SampledFrom([]Link{"", Primary, Secondary}).Draw(t, "link")
+		state := rapid.SampledFrom([]events.State{events.Up, events.Degraded, events.Down}).Draw(t, "state")
+		said := map[events.State]Availability{events.Up: HealthAvailable, events.Degraded: HealthDegraded, events.Down: HealthUnavailable}[state]
+		health := HealthEvent{
+			Circuit: circuit, To: said, At: when,
+			Step:  rapid.SampledFrom([]HealthStep{StepActivated, StepInProgress, StepUpdated, StepResolved}).Draw(t, "step"),
+			From:  rapid.SampledFrom([]Availability{"", HealthAvailable, HealthUnavailable, HealthDegraded, HealthUnknown}).Draw(t, "from"),
+			Shape: RecordShape(rapid.Bool().Draw(t, "nested")),
+			Cause: rapid.SampledFrom([]string{"", "PlatformInitiated", "UserInitiated"}).Draw(t, "cause"),
+		}
+		for what, raw := range map[string][]byte{
+			"stream":      s.ResourceHealth(health),
+			"alert":       s.HealthAlert(health),
+			"on-premises": s.OnPremises(MonitorReport{Resource: circuit, State: string(state), Link: link, At: when}),
+		} {
+			b := events.Parse(raw, sourceStart.Add(48*time.Hour))
+			if len(b.Signals) != 1 || b.Read != 1 || len(b.Broken)+len(b.Foreign) != 0 {
+				t.Fatalf("%s: %d signals, foreign %v, broken %v\n%s", what, len(b.Signals), b.Foreign, b.Broken, raw)
+			}
+			got := b.Signals[0]
+			if got.State != state || !strings.EqualFold(got.Resource, circuit) || got.UserAction != (what != "on-premises" && health.Cause == "UserInitiated") {
+				t.Fatalf("%s: read as %+v\n%s", what, got, raw)
+			}
+			if d := got.At.Sub(when).Abs(); d >= time.Microsecond {
+				t.Fatalf("%s: time is off by %v", what, d)
+			}
+		}
+	})
 }
