@@ -85,7 +85,7 @@ var table = map[string]row{
 	"failover/notify":               {kind: free, plan: true, ours: []string{record, report, "events", fault}, others: []string{azure, backoff, jsonv2}},
 	"handlers":                      {kind: free, ours: []string{"failover", "events", record, report, config, fault}, others: []string{zerolog, jsonv2, oidc, promet}},
 	"handlers/appzip":               {kind: free, others: []string{jsonv2}},
-	"handlers/hosttest":             {kind: free, others: []string{jsonv2}},
+	"handlers/hosttest":             {kind: free, others: []string{jsonv2, cron}},
 	"cli":                           {kind: free, ours: []string{everything}, others: []string{everything}},
 	".":                             {kind: free, ours: []string{everything}, others: []string{everything}},
 }
