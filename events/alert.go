@@ -119,9 +119,7 @@ func (a *metricAlert) criterion(p *parser, raw string, c node) (Signal, error) {
 	for _, d := range c.get("dimensions").items {
 		name, value := d.get("name").str(), d.get("value").str()
 		if strings.EqualFold(name, "microsoft.resourceId") {
-			if len(a.targets) == 1 {
-				raw = value
-			}
+			raw = value // the rule covers several; this one fired
 			continue
 		}
 		m.dimension(name, value)
@@ -150,11 +148,10 @@ func (a *metricAlert) criterion(p *parser, raw string, c node) (Signal, error) {
 	name, kind := p.metricOf(m.metric)
 	s := Signal{Kind: Health, Observer: observerOf(t.typ), Resource: t.id, Link: m.link, Peering: m.peering, Plane: planeOf(kind),
 		At: a.at, Value: m.value, Correlation: clean(a.id, maxShortKey)}
-	source := name
-	if t.typ == TypeMonitor {
-		source = monitorSource(t, c.get("dimensions"))
+	s.Source = join(maxSource, " ", name, paren(a.rule))
+	if t.typ == TypeMonitor { // without the rule, whose name might hold that of another test group
+		s.Source = join(maxSource, " ", monitorSource(t, c.get("dimensions")), name)
 	}
-	s.Source = join(maxSource, " ", source, paren(a.rule))
 	why := ""
 	if a.resolved {
 		s.State, s.Tentative, why = a.resolvedState(m, kind, c)

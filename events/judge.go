@@ -179,8 +179,9 @@ type span struct {
 }
 
 // spanState judges a folded record. It has no dimensions, so it cannot tell
-// links or peerings apart: only "all are zero" is Down.
-func spanState(s span, kind metricKind) (state State, tentative bool, why string) {
+// links or peerings apart: only "all are zero" is Down. A record that was split by
+// dimensions has one sample by nature.
+func spanState(s span, kind metricKind, split bool) (state State, tentative bool, why string) {
 	if s.count != nil && *s.count == 0 {
 		return Unknown, false, "no samples"
 	}
@@ -194,8 +195,8 @@ func spanState(s span, kind metricKind) (state State, tentative bool, why string
 	if low == nil || high == nil {
 		return Unknown, false, "no value"
 	}
-	few := s.count != nil && *s.count == 1
-	many := s.count != nil && *s.count > 2
+	few := !split && s.count != nil && *s.count == 1
+	many := !split && s.count != nil && *s.count > 2
 	switch kind {
 	case availability, line:
 		good := 100.0

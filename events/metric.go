@@ -36,6 +36,9 @@ func readMetricRecord(p *parser, n node) ([]Signal, error) {
 	for _, f := range dims.fields {
 		m.dimension(f.name, f.value.str())
 	}
+	if len(dims.fields) > 0 {
+		m.split = true
+	}
 	out, err := p.spanSignal(t, m, s, n.get("timeGrain").str(), at)
 	if err != nil {
 		return nil, err
@@ -54,7 +57,7 @@ func (p *parser) spanSignal(t target, m measure, s span, grain string, at time.T
 	}
 	out := Signal{Kind: Health, Observer: observerOf(t.typ), Source: name, Resource: t.id, Link: m.link, Peering: m.peering,
 		Plane: planeOf(kind), At: at, Value: s.average}
-	out.State, out.Tentative, out.Detail = spanState(s, kind)
+	out.State, out.Tentative, out.Detail = spanState(s, kind, m.split)
 	if out.State == Down && m.vague != "" {
 		out.State, out.Detail = Degraded, "part unknown: "+m.vague
 	}

@@ -28,58 +28,62 @@ func (p *parser) sequence(b []byte, wrap int) {
 				end = i + n + 1
 			}
 		}
+		if n := bytes.Index(b[i:end], []byte("\n{")); n >= 0 { // an open quote or bracket must not swallow the next line
+			end = i + n + 1
+		}
 		p.fail(b[i:end], i, err)
 		i = end
 	}
 }
 
 // array reads the elements of the array that begins at b[i] and returns the
-// place after its closing bracket. A broken element costs itself alone when its
-// end can be told; otherwise everything from it to the end is one broken record.
-func (p *parser) array(b []byte, i, wrap int) int {
+// place after its closing bracket, and whether it came that far. A broken element
+// costs itself alone when its end can be told; otherwise everything from it to the
+// end is one broken record.
+func (p *parser) array(b []byte, i, wrap int) (int, bool) {
 	start := i
 	i = skipSpace(b, i+1)
 	if i < len(b) && b[i] == ']' {
-		return i + 1
+		return i + 1, true
 	}
 	for i < len(b) {
 		if p.full() {
 			end := extent(b, start)
 			if end < 0 {
-				end = len(b)
+				p.fail(b[i:], i, p.tooMany())
+				return len(b), false
 			}
-			p.fail(b[i:max(i, end-1)], i, p.tooMany())
-			return end
+			p.fail(b[i:end-1], i, p.tooMany())
+			return end, true
 		}
 		next, err := p.value(b, i, wrap)
 		if err != nil {
 			if next <= i {
 				p.fail(b[i:], i, err)
-				return len(b)
+				return len(b), false
 			}
 			p.fail(b[i:next], i, err)
 		}
 		at := next
 		next = skipSpace(b, next)
 		if next < len(b) && b[next] == ']' {
-			return next + 1
+			return next + 1, true
 		}
-		if next >= len(b) || b[next] != ',' {
-			if next >= len(b) {
-				p.fail(b[start:min(start+1, len(b))], start, notJSON("an array that is never closed", `"]"`))
-				return len(b)
-			}
+		if next >= len(b) {
+			break
+		}
+		if b[next] != ',' {
 			p.fail(b[at:], at, notJSON(string(b[next:min(next+8, len(b))]), `"," or "]" after an element`))
-			return len(b)
+			return len(b), false
 		}
 		i = skipSpace(b, next+1)
 		if i < len(b) && b[i] == ']' {
 			p.fail(b[next:i], next, notJSON("a comma before ]", "an element"))
-			return i + 1
+			return i + 1, true
 		}
 	}
-	p.fail(b[start:min(start+1, len(b))], start, notJSON("an array that is never closed", "an element"))
-	return len(b)
+	p.fail(b[start:min(start+1, len(b))], start, notJSON("an array that is never closed", `"]"`))
+	return len(b), false
 }
 
 // value reads one value at b[i] and returns the place after it. With an error the
@@ -89,7 +93,8 @@ func (p *parser) value(b []byte, i, wrap int) (int, *ParseError) {
 		return extent(b, i), notJSON("a record inside more than "+strconv.Itoa(maxWrapping)+" envelopes", "fewer envelopes")
 	}
 	if b[i] == '[' {
-		return p.array(b, i, wrap+1), nil
+		next, _ := p.array(b, i, wrap+1)
+		return next, nil
 	}
 	if list := firstKeyRecords(b, i); list > 0 {
 		return p.envelope(b, i, list, wrap), nil
@@ -130,7 +135,10 @@ func (p *parser) value(b []byte, i, wrap int) (int, *ParseError) {
 // envelope reads {"records":[...]} whose array begins at b[list], and returns the
 // place after it. Whatever else the envelope holds is checked but not used.
 func (p *parser) envelope(b []byte, i, list, wrap int) int {
-	after := p.array(b, list, wrap+1)
+	after, closed := p.array(b, list, wrap+1)
+	if !closed {
+		return after // the rest is reported already
+	}
 	first := firstKeyRecords(b, i) > 0
 	if at := skipSpace(b, after); first && at < len(b) && b[at] == '}' {
 		return at + 1
@@ -139,9 +147,7 @@ func (p *parser) envelope(b []byte, i, list, wrap int) int {
 	if end < 0 {
 		end = len(b)
 	}
-	if end < after {
-		return after
-	}
+	end = max(end, after)
 	rest := bytes.TrimSpace(b[after:end])
 	shell := append(append(bytes.Clone(b[i:list]), "[]"...), b[after:end]...)
 	if !jsontext.Value(shell).IsValid() {

@@ -29,7 +29,11 @@ func (r *activity) write(p *parser, op string) ([]Signal, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.identify(p, &s, lower(op), r.status())
+	weight := ""
+	if s.Weight != nil {
+		weight = number(float64(*s.Weight))
+	}
+	r.identify(p, &s, lower(op), r.status(), weight)
 	return []Signal{s}, nil
 }
 
