@@ -36,7 +36,7 @@ func (b *ballot) up(c claim) {
 func (b *ballot) against(c claim, since time.Time) {
 	b.bad = true
 	who := &b.by[voter(c.Observer)]
-	if c.Excuse == "" {
+	if c.excuse == "" {
 		b.badFrom = first(b.badFrom, since)
 		who.bad = true
 	}
@@ -47,7 +47,7 @@ func (b *ballot) against(c claim, since time.Time) {
 			b.loss[l] = true
 		default:
 			b.down[l] = true
-			if c.Excuse == "" {
+			if c.excuse == "" {
 				b.downFrom[l] = first(b.downFrom[l], since)
 				who.down[l] = true
 			}
@@ -55,8 +55,8 @@ func (b *ballot) against(c claim, since time.Time) {
 	}
 }
 
-// add turns the ballot into the sum under a rule.
-func (s *sum) add(b ballot, r Rule) {
+// count turns the ballot into the sum under a rule.
+func (s *sum) count(b ballot, r Rule) {
 	move := r.Degraded == DegradeMove
 	up := [2]bool{!b.upAt[0].IsZero(), !b.upAt[1].IsZero()}
 	switch {

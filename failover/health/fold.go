@@ -82,8 +82,8 @@ func Next(t Track, m Memory, r Rule, now time.Time) time.Time {
 			out = first(out, x)
 		}
 	}
-	for _, e := range m.Evidence {
-		if e.State != events.Unknown {
+	for i := range m.Evidence {
+		if e := &m.Evidence[i]; e.State != events.Unknown {
 			at(r.expires(e))
 		}
 	}

@@ -135,7 +135,7 @@ type Evidence struct {
 	UserAction bool            `json:"user_action,omitzero"`
 	Tentative  bool            `json:"tentative,omitzero"` // may worsen what the source says, never better it
 	At         time.Time       `json:"at"`                 // event time of the newest claim
-	Since      time.Time       `json:"since"`              // event time since which this source has said the same
+	Since      time.Time       `json:"since"`              // event time since which this source has said the same, never silent for longer than its default age
 	Value      *float64        `json:"value,omitzero"`     //
 	Signal     string          `json:"signal"`             // ID of the newest signal
 	Detail     string          `json:"detail,omitzero"`

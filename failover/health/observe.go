@@ -130,7 +130,7 @@ func (m *Memory) claim(e Evidence, n *Tally) {
 		n.Repeated++
 		return
 	}
-	if e.State == old.State && e.UserAction == old.UserAction {
+	if e.State == old.State && e.UserAction == old.UserAction && e.At.Sub(old.At) <= defaultAge(e.Observer) {
 		e.Since = old.Since
 	}
 	m.Evidence[i] = e

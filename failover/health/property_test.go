@@ -70,23 +70,50 @@ func plain(m Memory) Memory {
 // TestBeliefKeepsItsPromises runs random histories and checks every promise of the
 // package comment at every step, against the naive twin where there is a figure.
 func TestBeliefKeepsItsPromises(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		r, now, id := drawRule(t), night.Add(3*time.Hour), 0
-		m, twin := Memory{Circuit: "ashburn"}, naive{}
-		var track Track
-		for range rapid.IntRange(1, 12).Draw(t, "steps") {
-			now = now.Add(time.Duration(rapid.OneOf(rapid.IntRange(0, 60), rapid.IntRange(0, 1000)).Draw(t, "wait")) * time.Second)
-			batch := drawBatch(t, now, &id)
-			m, _ = Observe(m, batch, nil, now)
-			twin.fold(batch, now)
-			want := twin.weigh(m, r, now)
-			checkWeight(t, weigh(track, m, r, now), want)
-			next, changes := Step(track, m, "east", r, now)
-			checkStep(t, track, next, changes, m, r, want, now)
-			track = next
-			checkQuiet(t, track, m, r, now)
+	rapid.Check(t, promises)
+}
+
+// FuzzPromises searches for a history that breaks a promise.
+func FuzzPromises(f *testing.F) {
+	f.Add([]byte("a circuit goes down and comes back"))
+	f.Fuzz(rapid.MakeFuzz(promises))
+}
+
+func promises(t *rapid.T) {
+	r, now, id := drawRule(t), night.Add(3*time.Hour), 0
+	m, twin := Memory{Circuit: "ashburn"}, naive{}
+	var track Track
+	var heard []arrival
+	var goodFrom time.Time // first of the steps that found all good
+	for range rapid.IntRange(1, 12).Draw(t, "steps") {
+		now = now.Add(time.Duration(rapid.OneOf(rapid.IntRange(0, 60), rapid.IntRange(0, 1000)).Draw(t, "wait")) * time.Second)
+		batch := drawBatch(t, now, &id)
+		m, _ = Observe(m, batch, nil, now)
+		twin.fold(batch, now)
+		want := twin.weigh(m, r, now)
+		checkWeight(t, weigh(track, m, r, now), want)
+		next, changes := Step(track, m, "east", r, now)
+		for _, s := range batch {
+			heard = append(heard, arrival{s.State == events.Down || s.State == events.Degraded, s.At, now})
 		}
-	})
+		if want.level != good {
+			goodFrom = time.Time{}
+		} else if goodFrom.IsZero() {
+			goodFrom = now
+		}
+		if track.Fell && next.State == Healthy && now.Before(goodFrom.Add(r.HoldUp)) {
+			t.Fatalf("trusted at %s, seen good from %s on", clock(now), clock(goodFrom))
+		}
+		checkStep(t, track, next, changes, heard, r, want, now)
+		track = next
+		checkQuiet(t, track, m, r, now)
+	}
+}
+
+// arrival is one claim, when it happened and when we heard of it.
+type arrival struct {
+	bad     bool
+	at, now time.Time
 }
 
 func checkWeight(t *rapid.T, s sum, want verdict) {
@@ -99,7 +126,7 @@ func checkWeight(t *rapid.T, s sum, want verdict) {
 	}
 }
 
-func checkStep(t *rapid.T, from, to Track, changes []Change, m Memory, r Rule, want verdict, now time.Time) {
+func checkStep(t *rapid.T, from, to Track, changes []Change, heard []arrival, r Rule, want verdict, now time.Time) {
 	needed := max(1, r.Observers)
 	if !want.fresh && to.State != Unknown {
 		t.Fatalf("silence gives %s", to.State)
@@ -115,8 +142,8 @@ func checkStep(t *rapid.T, from, to Track, changes []Change, m Memory, r Rule, w
 			t.Fatalf("down from %s", c.From)
 		case c.To == Down && c.From == Suspect && now.Before(to.BadSince.Add(r.HoldDown)):
 			t.Fatalf("down at %s, bad since %s", clock(now), clock(to.BadSince))
-		case c.To == Down && !slices.ContainsFunc(m.Evidence, func(e Evidence) bool {
-			return e.State != events.Up && !e.Since.After(to.BadSince) || e.At.After(now)
+		case c.To == Down && !to.BadSince.Equal(to.BadUntil) && !slices.ContainsFunc(heard, func(h arrival) bool {
+			return h.bad && (h.at.Equal(to.BadSince) || !h.now.After(to.BadSince) && to.BadSince.Before(h.at))
 		}):
 			t.Fatalf("bad since %s, which nobody said", clock(to.BadSince))
 		case c.To == Healthy && from.Fell && c.From != Recovering:
@@ -133,12 +160,10 @@ func checkStep(t *rapid.T, from, to Track, changes []Change, m Memory, r Rule, w
 	if to.Damped && (r.Damping.penalty(to, now) < r.Damping.Reuse || now.After(to.PenaltyAt.Add(r.Damping.Max))) {
 		t.Fatalf("still damped at penalty %f, %s after the last flap", r.Damping.penalty(to, now), now.Sub(to.PenaltyAt))
 	}
-	if to.State == Suspect != from.state(Suspect) && !to.BadSince.IsZero() && to.BadSince.After(now) {
-		t.Fatalf("bad since %s, in the future", clock(to.BadSince))
+	if to.BadSince.After(now) || to.GoodSince.After(now) {
+		t.Fatalf("bad since %s, good since %s, in the future", clock(to.BadSince), clock(to.GoodSince))
 	}
 }
-
-func (t Track) state(s State) bool { return t.State == s }
 
 // checkQuiet checks that a second step changes nothing, nor does any step before
 // Next, and that the belief stays the same but for the clock.
@@ -180,8 +205,8 @@ func TestSlicesOfTime(t *testing.T) {
 			track, _ = Step(track, m, "east", r, now)
 		}
 		end := now.Add(time.Hour)
-		for _, e := range m.Evidence {
-			if x := r.expires(e); x.After(now) {
+		for i := range m.Evidence {
+			if x := r.expires(&m.Evidence[i]); x.After(now) {
 				end = first(end, x)
 			}
 		}

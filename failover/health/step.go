@@ -24,8 +24,9 @@ const (
 // the changes of state, in order. It depends on nothing but its arguments; a second
 // Step at the same instant changes nothing, and neither does any Step before Next.
 //
-// States are entered when a Step notices, so Since and Change.At are now; waits are
-// counted from event times. A bad spell that begins and ends within one batch of
+// States are entered when a Step notices, so Since and Change.At are now. The
+// hold-down counts from event times, the hold-up from the first Step that finds all
+// good; call it at least as often as Next says. A bad spell that begins and ends within one batch of
 // signals is not seen and adds no penalty.
 func Step(t Track, m Memory, group string, r Rule, now time.Time) (Track, []Change) {
 	if t.State == "" {
@@ -66,11 +67,13 @@ func spell(t Track, s sum, r Rule, now time.Time) Track {
 	switch {
 	case s.level != good:
 		t.GoodSince = time.Time{}
-	case t.GoodSince.IsZero():
+	case !t.GoodSince.IsZero():
+	case t.Fell:
+		t.GoodSince = now // trust is earned while we look: late news of a recovery shortens no hold-up
+	case t.State == Healthy:
 		t.GoodSince = s.goodSince
-		if t.State != Healthy && t.State != Recovering {
-			t.GoodSince = later(t.GoodSince, t.Since)
-		}
+	default:
+		t.GoodSince = later(s.goodSince, t.Since)
 	}
 	return t
 }

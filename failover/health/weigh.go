@@ -28,8 +28,9 @@ const (
 // claim is one piece of evidence with the links on which it is its source's last
 // word.
 type claim struct {
-	Evidence
-	on [2]bool
+	*Evidence
+	on     [2]bool
+	excuse Excuse
 }
 
 // sum is what the evidence of one circuit adds up to at one instant.
@@ -52,10 +53,10 @@ type sum struct {
 }
 
 // fresh reports whether evidence of that age still speaks.
-func (r Rule) fresh(e Evidence, now time.Time) bool { return now.Before(r.expires(e)) }
+func (r Rule) fresh(e *Evidence, now time.Time) bool { return now.Before(r.expires(e)) }
 
 // expires returns the instant at which evidence stops to speak.
-func (r Rule) expires(e Evidence) time.Time { return e.At.Add(r.maxAge(e.Observer)) }
+func (r Rule) expires(e *Evidence) time.Time { return e.At.Add(r.maxAge(e.Observer)) }
 
 // maxAge returns how long an observer's word stands: the rule's figure, else the
 // default's, never longer than Keep.
@@ -88,17 +89,17 @@ func weigh(t Track, m Memory, r Rule, now time.Time) sum {
 		}
 		if c.State == events.Up {
 			tally.up(c)
-			s.good = append(s.good, c.Evidence)
+			s.good = add(s.good, c, len(claims))
 			s.goodSince = later(s.goodSince, begin(c.Evidence, goodFloor(t), m))
 			continue
 		}
-		c.Excuse = excuse(c.Evidence, claims, m, r, now)
-		s.rebutted = s.rebutted || c.Excuse == ByRead
-		s.explained = s.explained || c.Excuse == ByUser || c.Excuse == ByMaintenance
+		c.excuse = excuse(c.Evidence, claims, m, r, now)
+		s.rebutted = s.rebutted || c.excuse == ByRead
+		s.explained = s.explained || c.excuse == ByUser || c.excuse == ByMaintenance
 		tally.against(c, begin(c.Evidence, t.BadUntil, m))
-		s.bad = append(s.bad, c.Evidence)
+		s.bad = add(s.bad, c, len(claims))
 	}
-	s.add(tally, r)
+	s.count(tally, r)
 	s.explained = s.explained && tally.badFrom.IsZero()
 	if s.level != good {
 		s.goodSince = time.Time{}
@@ -107,6 +108,16 @@ func weigh(t Track, m Memory, r Rule, now time.Time) sum {
 	slices.SortFunc(s.bad, strongestFirst)
 	slices.SortFunc(s.good, strongestFirst)
 	return s
+}
+
+// add appends what a claim says to a list for people, of at most so many.
+func add(list []Evidence, c claim, most int) []Evidence {
+	if list == nil {
+		list = make([]Evidence, 0, most)
+	}
+	list = append(list, *c.Evidence)
+	list[len(list)-1].Excuse = c.excuse
+	return list
 }
 
 // lastWords returns what each source last said about each link: the newest firm
@@ -124,10 +135,11 @@ func lastWords(all []Evidence) []claim {
 		if p := group[0].Peering; p != events.AnyPeering && p != events.Private || !slices.Contains(voters, group[0].Observer) {
 			continue
 		}
-		for _, e := range group {
+		for i := range group {
+			e := &group[i]
 			c := claim{Evidence: e}
 			for l, link := range [2]events.Link{events.Primary, events.Secondary} {
-				c.on[l] = covers(e, link) && !slices.ContainsFunc(group, func(o Evidence) bool { return covers(o, link) && beats(o, e) })
+				c.on[l] = covers(e, link) && !beaten(group, e, link)
 			}
 			if c.on[0] || c.on[1] {
 				out = append(out, c)
@@ -137,10 +149,21 @@ func lastWords(all []Evidence) []claim {
 	return out
 }
 
-func covers(e Evidence, link events.Link) bool { return e.Link == events.BothLinks || e.Link == link }
+// beaten reports whether another claim of the same source about the link stands
+// instead of e.
+func beaten(group []Evidence, e *Evidence, link events.Link) bool {
+	for i := range group {
+		if o := &group[i]; covers(o, link) && beats(o, e) {
+			return true
+		}
+	}
+	return false
+}
+
+func covers(e *Evidence, link events.Link) bool { return e.Link == events.BothLinks || e.Link == link }
 
 // beats reports whether o of the same source takes the word from e.
-func beats(o, e Evidence) bool {
+func beats(o, e *Evidence) bool {
 	switch {
 	case o.Tentative:
 		return false
@@ -154,7 +177,7 @@ func beats(o, e Evidence) bool {
 
 // excuse says why bad evidence does not count, or "". Data-plane claims, Resource
 // Health and our own reads are excused by nothing but the customer's own act.
-func excuse(e Evidence, claims []claim, m Memory, r Rule, now time.Time) Excuse {
+func excuse(e *Evidence, claims []claim, m Memory, r Rule, now time.Time) Excuse {
 	switch {
 	case e.UserAction:
 		return ByUser
@@ -201,7 +224,7 @@ func inMaintenance(m Memory, at time.Time) bool {
 // begin returns since when e may be held against a circuit or for it: since its
 // source has said the same, unless an earlier spell ended in between or the claim
 // began in maintenance; then since it was last said.
-func begin(e Evidence, floor time.Time, m Memory) time.Time {
+func begin(e *Evidence, floor time.Time, m Memory) time.Time {
 	if e.Since.Before(floor) || e.State != events.Up && inMaintenance(m, e.Since) {
 		return later(e.At, floor)
 	}
