@@ -180,15 +180,14 @@ func (s *server) getOperation(ctx context.Context, r request) (answer, error) {
 	return answer{status: http.StatusOK, body: v}, err
 }
 
-// received is the reply to events that were taken.
+// received is the reply to events that were taken. Nothing disappears: every part
+// of the body is a signal, foreign or broken.
 type received struct {
-	Signals  int      `json:"signals"`
-	Foreign  int      `json:"foreign"`
-	Broken   int      `json:"broken"`
-	Applied  int      `json:"applied"`
-	Repeated int      `json:"repeated"`
-	Unknown  int      `json:"unknown"`
-	Reasons  []string `json:"reasons,omitempty"` // why parts were broken
+	Signals int      `json:"signals"`
+	Foreign int      `json:"foreign"`
+	Broken  int      `json:"broken"`
+	Reasons []string `json:"reasons,omitempty"` // why parts were broken
+	Receipt Receipt  `json:"receipt"`
 }
 
 // postSignals takes any event body, the same way as CircuitEvents. A body of which
@@ -212,8 +211,7 @@ func (s *server) postSignals(ctx context.Context, r request) (answer, error) {
 		return answer{}, &requestError{p}
 	}
 	return answer{status: http.StatusAccepted, body: received{
-		Signals: t.Signals, Foreign: t.Foreign, Broken: t.Broken, Applied: t.Receipt.Applied,
-		Repeated: t.Receipt.Repeated, Unknown: t.Receipt.Unknown, Reasons: t.Reasons,
+		Signals: t.Signals, Foreign: t.Foreign, Broken: t.Broken, Reasons: t.Reasons, Receipt: t.Receipt,
 	}}, nil
 }
 

@@ -86,8 +86,9 @@ type tally struct {
 
 // String says it in one line.
 func (t tally) String() string {
-	return fmt.Sprintf("events=%d signals=%d foreign=%d broken=%d applied=%d repeated=%d unknown=%d",
-		t.Events, t.Signals, t.Foreign, t.Broken, t.Receipt.Applied, t.Receipt.Repeated, t.Receipt.Unknown)
+	return fmt.Sprintf("events=%d signals=%d foreign=%d broken=%d applied=%d repeated=%d set_aside=%d refused=%d unknown=%d",
+		t.Events, t.Signals, t.Foreign, t.Broken,
+		t.Receipt.Applied, t.Receipt.Repeated, t.Receipt.SetAside, t.Receipt.Refused, t.Receipt.Unknown)
 }
 
 // deliver parses every payload, stores what is broken, and hands all signals to

@@ -13,8 +13,11 @@ import (
 	"erfailover/failover/fault"
 )
 
-// codeTooLarge marks an Invalid error about a body's size.
-const codeTooLarge = "BodyTooLarge"
+// Codes of Invalid errors that have an HTTP status of their own.
+const (
+	codeTooLarge  = "BodyTooLarge"           // ours
+	codeKeyReused = "idempotency-key-reused" // the engine's: the key was used for another order
+)
 
 // problem is an RFC 9457 body. It tells what was tried and what to do next; it
 // never tells a cause, which may name things the caller may not see.
@@ -112,6 +115,9 @@ func problemOf(err error) problem {
 		p.RetryAfter = f.RetryAfter
 		if f.Code == codeTooLarge {
 			p.Status, p.Title = http.StatusRequestEntityTooLarge, "The body is too large"
+		}
+		if f.Code == codeKeyReused {
+			p.Status, p.Title = http.StatusUnprocessableEntity, "The Idempotency-Key was used for another order"
 		}
 		if p.Detail == "" && f.Op != "" {
 			p.Detail = "could not " + f.Op

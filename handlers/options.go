@@ -19,14 +19,17 @@ type Engine interface {
 	Tick(ctx context.Context) error
 }
 
-// Receipt says what became of the signals of one call. It has the fields of the
-// engine's own receipt, so that one converts to the other.
+// Receipt says what became of the signals of one call. It has the fields of
+// failover.Receipt, so that one converts to the other.
 type Receipt struct {
-	Applied    int      // signals that changed what is remembered
-	Repeated   int      // signals that were known already
-	Unknown    int      // signals about things that the configuration does not name
-	Groups     []string // groups that were looked at
-	Operations []string // operations begun or changed
+	Applied    int      `json:"applied"`              // changed what is remembered
+	Repeated   int      `json:"repeated"`             // known already
+	SetAside   int      `json:"set_aside"`            // an update record that betters nothing by itself
+	Refused    int      `json:"refused"`              // no event time, or one too far in the future
+	Unknown    int      `json:"unknown"`              // about resources that are not configured
+	Orders     int      `json:"orders"`               // accepted
+	Groups     []string `json:"groups,omitempty"`     // groups that were looked at
+	Operations []string `json:"operations,omitempty"` // operations that run or wait in those groups
 }
 
 // EngineFuncs makes an Engine of two functions.

@@ -109,7 +109,7 @@ func (b orderBody) check(v events.Verb, now time.Time) []problemField {
 // accepted is the reply to an order.
 type accepted struct {
 	Order      string   `json:"order"` // the id under which the order is remembered
-	Repeated   bool     `json:"repeated"`
+	Group      string   `json:"group"`
 	Operations []string `json:"operations"`
 }
 
@@ -148,12 +148,8 @@ func (s *server) postOrder(ctx context.Context, r request) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	if receipt.Unknown > 0 {
-		return answer{}, &fault.Error{Op: "give an order to a group", Target: group, Kind: fault.NotFound,
-			Hint: "no group of this name is configured"}
-	}
 	a := answer{status: http.StatusAccepted, location: base + "/status", body: accepted{
-		Order: sig.ID, Repeated: receipt.Repeated > 0, Operations: append([]string{}, receipt.Operations...),
+		Order: sig.ID, Group: group, Operations: append([]string{}, receipt.Operations...),
 	}}
 	if len(receipt.Operations) > 0 {
 		a.location = base + "/operations/" + receipt.Operations[0]
