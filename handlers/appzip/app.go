@@ -173,32 +173,35 @@ func readFunction(name string, raw jsontext.Value, o Options) (Function, error) 
 // rewrite returns the function's document with the wanted switch and authLevel,
 // indented.
 func rewrite(raw jsontext.Value, disabled bool, auth string) ([]byte, error) {
-	var doc document
+	var doc map[string]jsontext.Value
 	if err := json.Unmarshal(raw, &doc); err != nil {
 		return nil, err
 	}
-	doc.Disabled = disabled
+	if delete(doc, "disabled"); disabled {
+		doc["disabled"] = jsontext.Value("true")
+	}
 	if auth != "" {
 		if auth != "function" && auth != "anonymous" {
 			return nil, fmt.Errorf("authLevel: got %q, want function or anonymous", auth)
 		}
-		for _, b := range doc.Bindings {
+		var list []map[string]jsontext.Value
+		if err := json.Unmarshal(doc["bindings"], &list); err != nil {
+			return nil, err
+		}
+		for _, b := range list {
 			if string(b["type"]) == `"httpTrigger"` {
 				b["authLevel"] = jsontext.Value(`"` + auth + `"`)
 			}
 		}
+		bindings, err := json.Marshal(list, json.Deterministic(true))
+		if err != nil {
+			return nil, err
+		}
+		doc["bindings"] = bindings
 	}
 	out, err := json.Marshal(doc, json.Deterministic(true), jsontext.WithIndent("  "))
 	if err != nil {
 		return nil, err
 	}
 	return append(out, '\n'), nil
-}
-
-// document is a function.json as it is written: the switch, the bindings, the
-// rest as it was.
-type document struct {
-	Disabled bool                        `json:"disabled,omitzero"`
-	Bindings []map[string]jsontext.Value `json:"bindings"`
-	Rest     jsontext.Value              `json:",inline"`
 }
