@@ -216,7 +216,7 @@ func (s Source) ServiceHealth(m Maintenance) []byte {
 			"impactMitigationTime":   nullTime(m.End),
 			"impactedServices":       string(impacted), // JSON inside a string, as Azure sends it
 			"stage":                  string(m.Stage),
-			"communicationId":        strconv.FormatUint(uint64(m.At.Unix()), 10),
+			"communicationId":        strconv.FormatInt(m.At.Unix(), 10),
 			"maintenanceId":          tracking,
 			"maintenanceType":        "",
 			"isHIR":                  "false",
@@ -245,8 +245,10 @@ func (r WriteResult) signature() string {
 		return "Started."
 	case WriteSucceeded:
 		return "Succeeded.OK"
+	case WriteFailed:
+		return "Failed.Conflict"
 	}
-	return "Failed.Conflict"
+	panic("sim: no such result of a write: " + string(r))
 }
 
 // ConnectionWrite is one record about somebody's write of a connection: drift
