@@ -26,6 +26,7 @@ const (
 	CodeEnded        = "operation.ended"      // with its result
 	CodeSuperseded   = "operation.superseded" // a newer decision took over
 	CodeIntentClosed = "intent.closed"        // an old write's outcome is known
+	CodeLate         = "write.late"           // an old write of ours landed after it should have been able to
 	CodeChanged      = "claim.changed"        // the second look differed from the first
 	CodePaused       = "group.paused"         //
 	CodeResumed      = "group.resumed"        //
@@ -33,7 +34,6 @@ const (
 	CodeUnkilled     = "estate.unkilled"      //
 	CodeAcked        = "group.acknowledged"   //
 	CodeAsked        = "read.asked"           // a slow read was begun
-	CodeAnswered     = "read.answered"        //
 )
 
 // casAttempts bounds how often a lost compare-and-swap is tried again in one call.

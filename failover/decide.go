@@ -2,8 +2,10 @@ package failover
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"erfailover/events"
@@ -99,7 +101,7 @@ func (w *work) nothingToWrite(ctx context.Context, order *events.Order) error {
 // launch stores the operation and, unless a person must agree first, begins it.
 func (w *work) launch(ctx context.Context, v policy.Verdict, p planner.Plan, order *events.Order) error {
 	op := &record.Operation{
-		ID: "op-" + strings.TrimPrefix(p.ID, "p-"), Kind: v.Kind, Group: w.g.Name, Plan: p, Verdict: v,
+		ID: operationID(p, w.now), Kind: v.Kind, Group: w.g.Name, Plan: p, Verdict: v,
 		Status: record.Applying, Symmetry: record.Unproven, Steps: executor.Steps(p), By: v.By, Stamps: w.stamps(v),
 	}
 	if w.needsApproval(v) {
@@ -113,6 +115,13 @@ func (w *work) launch(ctx context.Context, v policy.Verdict, p planner.Plan, ord
 		answer(&w.g, "begun", op.ID, w.now)
 	}
 	return w.operate(ctx)
+}
+
+// operationID names one execution of a plan: the same plan may be proposed again
+// after it was cancelled.
+func operationID(p planner.Plan, now time.Time) string {
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s %d", p.ID, now.UnixNano()))
+	return "op-" + hex.EncodeToString(sum[:8])
 }
 
 // begin makes an operation the group's running one. It is stored with its first
@@ -139,15 +148,15 @@ func (w *work) supersede(by *record.Operation) {
 func openIntents(op *record.Operation, now time.Time, landing time.Duration) []record.OpenIntent {
 	var out []record.OpenIntent
 	for _, s := range op.Steps {
-		if !s.Open() {
+		if !s.Open(now) {
 			continue
 		}
 		at := s.IntentAt
 		if at.IsZero() {
 			at = now
 		}
-		out = append(out, record.OpenIntent{WriteID: s.WriteID, Connection: s.Connection, Operation: op.ID, Epoch: op.Plan.Epoch,
-			To: s.To, At: at, Until: at.Add(landing), Token: s.Token, Settle: op.Plan.Settle})
+		out = append(out, record.OpenIntent{WriteID: s.WriteID, Connection: s.Connection, Operation: op.ID, Epoch: op.Plan.Epoch, To: s.To,
+			At: at, Until: later(at.Add(landing), s.Doubt), Token: s.Token, Settle: op.Plan.Settle, Doubt: now.Before(s.Doubt)})
 	}
 	return out
 }

@@ -51,11 +51,14 @@ func (r *run) detect(ctx context.Context, signals []events.Signal) (Receipt, []s
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(about)) {
-		applied, repeated, err := r.observe(ctx, name, about[name])
+		tally, err := r.observe(ctx, name, about[name])
 		if err != nil {
 			return receipt, nil, err
 		}
-		receipt.Applied, receipt.Repeated = receipt.Applied+applied, receipt.Repeated+repeated
+		receipt.Applied += tally.Applied
+		receipt.Repeated += tally.Repeated + tally.Late
+		receipt.SetAside += tally.Tentative
+		receipt.Refused += tally.Future + tally.Full + tally.Foreign
 		mark(touched, r.estate.Facts.GroupsOf(name))
 	}
 	receipt.Unknown = len(unknown)
@@ -80,25 +83,25 @@ func (r *run) speaksOf(s events.Signal) []string {
 
 // observe folds signals into one circuit's memory and into each group's belief
 // about it, and saves both. Nothing is saved when nothing is new.
-func (r *run) observe(ctx context.Context, name string, signals []events.Signal) (applied, repeated int, err error) {
+func (r *run) observe(ctx context.Context, name string, signals []events.Signal) (health.Tally, error) {
 	key, stream := record.CircuitKey(name), "circuit."+name
 	for range casAttempts {
 		doc := record.Circuit{Schema: record.Schema, Memory: health.Memory{Circuit: name}}
 		etag, err := r.load(ctx, key, "circuit", &doc)
 		if err != nil {
-			return 0, 0, err
+			return health.Tally{}, err
 		}
 		if err := r.flush(ctx, stream, &doc.Trail); err != nil {
-			return 0, 0, err
+			return health.Tally{}, err
 		}
 		r.settled(stream, &doc.Trail)
 		now := r.Clock.Now()
 		next, tally := health.Observe(doc.Memory, signals, &r.estate.Facts, now)
-		entries := notes(doc.Memory, next, name, signals, now)
+		entries := notes(&doc, next, name, signals, now)
 		next, changes := r.step(next, now)
 		entries = append(entries, changes...)
-		if tally.Applied == 0 && len(changes) == 0 {
-			return 0, tally.Repeated, nil
+		if tally.Applied == 0 && len(entries) == 0 {
+			return tally, nil
 		}
 		doc.Memory = next
 		doc.Add(stream, entries...)
@@ -106,9 +109,9 @@ func (r *run) observe(ctx context.Context, name string, signals []events.Signal)
 		if conflict(err) {
 			continue
 		}
-		return tally.Applied, tally.Repeated, err
+		return tally, err
 	}
-	return 0, 0, contended(key)
+	return health.Tally{}, contended(key)
 }
 
 func contended(key string) error {
@@ -137,15 +140,20 @@ func (r *run) step(m health.Memory, now time.Time) (health.Memory, []record.Entr
 
 // notes journals what is worth reading later: news that changed what a source says,
 // and every sort of news that moves nothing by itself. A minute's metric that says
-// "still good" is not written down.
-func notes(before, after health.Memory, name string, signals []events.Signal, now time.Time) []record.Entry {
+// "still good" is not written down. What changes no memory is written down once:
+// the document remembers the newest of its IDs.
+func notes(doc *record.Circuit, after health.Memory, name string, signals []events.Signal, now time.Time) []record.Entry {
 	var out []record.Entry
 	seen := map[string]bool{}
 	for _, s := range signals {
-		if seen[s.ID] || !news(before, after, s) {
+		if seen[s.ID] || !news(doc, after, s, now) {
 			continue
 		}
 		seen[s.ID] = true
+		if setAside(s, now) {
+			doc.Noted = append(doc.Noted, s.ID)
+			doc.Noted = doc.Noted[max(0, len(doc.Noted)-keptNoted):]
+		}
 		reason := policy.SignalReason(s)
 		fields := map[string]string{"observer": string(s.Observer), "state": string(s.State), "signal": s.ID}
 		if s.Source != "" {
@@ -163,30 +171,41 @@ func notes(before, after health.Memory, name string, signals []events.Signal, no
 	return out
 }
 
-// news reports whether a signal changed what its source says.
-func news(before, after health.Memory, s events.Signal) bool {
-	if s.Kind == events.Maintenance {
-		return !slices.Equal(before.Maintenance, after.Maintenance)
-	}
-	said := func(m health.Memory) (health.Evidence, bool) {
-		for _, e := range m.Evidence {
-			if e.Observer == s.Observer && e.Source == s.Source && e.Link == s.Link && e.Peering == s.Peering {
-				return e, true
-			}
-		}
-		return health.Evidence{}, false
-	}
-	was, known := said(before)
-	if known && s.At.Before(was.At) {
-		return false
-	}
+// keptNoted is how many IDs of signals that changed nothing a document remembers.
+const keptNoted = 64
+
+// setAside reports whether a signal changes no memory by its nature.
+func setAside(s events.Signal, now time.Time) bool {
+	return (s.Tentative && s.State != events.Down && s.State != events.Degraded) || s.At.After(now.Add(health.Ahead))
+}
+
+// news reports whether a signal changed what its source says, or is worth a line
+// although it changes nothing.
+func news(doc *record.Circuit, after health.Memory, s events.Signal, now time.Time) bool {
+	before := doc.Memory
 	switch {
+	case setAside(s, now):
+		return !slices.Contains(doc.Noted, s.ID)
+	case s.Kind == events.Maintenance:
+		return !slices.Equal(before.Maintenance, after.Maintenance)
 	case s.State == events.Unknown:
 		return false
-	case !known:
-		return s.State != events.Up || s.Tentative
 	}
-	return was.State != s.State || (s.Tentative && !s.At.Equal(was.At))
+	was, known := said(before, s)
+	if !known {
+		return s.State != events.Up
+	}
+	return was.State != s.State && !s.At.Before(was.At)
+}
+
+// said returns what a signal's source said last.
+func said(m health.Memory, s events.Signal) (health.Evidence, bool) {
+	for _, e := range m.Evidence {
+		if e.Observer == s.Observer && e.Source == s.Source && e.Link == s.Link && e.Peering == s.Peering {
+			return e, true
+		}
+	}
+	return health.Evidence{}, false
 }
 
 // sentence says what a signal's reason means, for the journal.

@@ -79,10 +79,12 @@ func New(s Settings) *Engine {
 }
 
 // Receipt says what became of the signals of one Handle. Every signal is counted
-// exactly once in Applied, Repeated, Unknown and Orders.
+// once for each circuit that it speaks about; none disappears.
 type Receipt struct {
 	Applied    int      `json:"applied"`              // changed what is remembered
 	Repeated   int      `json:"repeated"`             // known already, or older than what is known
+	SetAside   int      `json:"set_aside"`            // an update record that betters nothing by itself
+	Refused    int      `json:"refused"`              // no event time, or one too far in the future
 	Unknown    int      `json:"unknown"`              // about resources that are not configured
 	Orders     int      `json:"orders"`               // accepted
 	Groups     []string `json:"groups,omitempty"`     // groups that were looked at

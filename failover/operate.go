@@ -58,7 +58,7 @@ func (w *work) apply(ctx context.Context, op *record.Operation) error {
 		phases[i] = s.Phase
 	}
 	killed := w.estate.Killed.Holds(w.now)
-	if killed && executor.Count(op.Steps).Open == 0 {
+	if killed && executor.Count(op.Steps, w.now).Open == 0 {
 		return nil // nothing may still land; the rest waits until the switch is lifted
 	}
 	env := executor.Env{Net: w.Network, Timing: w.Timing.Timing, Now: w.Clock.Now, ID: w.ID,
@@ -69,7 +69,7 @@ func (w *work) apply(ctx context.Context, op *record.Operation) error {
 	if _, err := executor.Pass(ctx, env, op.Steps); err != nil {
 		return err
 	}
-	t := executor.Count(op.Steps)
+	t := executor.Count(op.Steps, w.Clock.Now())
 	if !t.Ended() {
 		return nil
 	}
@@ -88,7 +88,7 @@ func (w *work) apply(ctx context.Context, op *record.Operation) error {
 	}
 	op.Stamps.Apply, op.Status = w.Clock.Now(), record.Converging
 	w.note(record.Entry{Code: CodeApplied, Text: "every write was read back", Fields: map[string]string{"writes": count(t.Done)}})
-	if op.Plan.Settle {
+	if op.Kind == policy.KindSettle { // it moves no traffic: there is nothing to prove
 		op.Status, op.Result = record.Ended, record.AppliedOK
 		return nil
 	}

@@ -27,6 +27,12 @@ func (r *run) accept(ctx context.Context, s events.Signal) ([]string, error) {
 	if o == nil || o.By == "" {
 		return nil, &fault.Error{Op: "accept order", Kind: fault.Invalid, Hint: "an order names who gives it", Err: fmt.Errorf("signal %s carries no order, or nobody's", s.ID)}
 	}
+	switch o.Verb {
+	case events.OrderFailover, events.OrderSwitchover, events.OrderFailback, events.OrderEvacuate, events.OrderPause, events.OrderResume,
+		events.OrderAcknowledge, events.OrderApprove, events.OrderCancel, events.OrderKill, events.OrderUnkill:
+	default:
+		return nil, &fault.Error{Op: "accept order", Target: string(o.Verb), Kind: fault.Invalid, Hint: "order failover, switchover, failback, evacuate, pause, resume, acknowledge, approve, cancel, kill or unkill", Err: fmt.Errorf("there is no order of that name")}
+	}
 	if o.Verb == events.OrderKill || o.Verb == events.OrderUnkill {
 		return r.groups, r.killSwitch(ctx, o)
 	}

@@ -45,7 +45,8 @@ func (w *work) ask(ctx context.Context, circuits []string) {
 		}
 		w.g.Reads = append(w.g.Reads, read)
 	}
-	w.note(record.Entry{Code: CodeAsked, Text: "the sessions of " + list(slices.Compact(about)) + " are read"})
+	w.dirty = true
+	w.log.Debug().Str("event", CodeAsked).Str("group", w.g.Name).Strs("circuits", slices.Compact(about)).Msg("the circuits' sessions are read")
 }
 
 // reading reports whether a circuit's sessions are being read, or were read a
@@ -114,10 +115,9 @@ func (w *work) takeAnswers(ctx context.Context, answers map[string][]events.Sign
 		if len(answers[name]) == 0 {
 			continue
 		}
-		if _, _, err := w.observe(ctx, name, answers[name]); err != nil {
+		if _, err := w.observe(ctx, name, answers[name]); err != nil {
 			return err
 		}
-		w.note(record.Entry{Code: CodeAnswered, Circuit: name, Text: "the sessions of " + name + " were read"})
 	}
 	if len(answers) == 0 {
 		return nil
@@ -161,12 +161,12 @@ func (w *work) closeIntents(ctx context.Context) {
 			ended[running[k].Write.ID] = p.Done && p.Err == nil
 		}
 	}
-	w.lookAtWeights(ctx, true)
+	w.lookAtWeights(ctx, slices.ContainsFunc(w.g.Intents, func(i record.OpenIntent) bool { return !i.Doubt }))
 	var left []record.OpenIntent
 	for _, i := range w.g.Intents {
 		c := w.g.Actual[i.Connection]
 		landed := c.Weight == i.To.Weight && c.Epoch == i.To.Epoch && c.Provisioning == "Succeeded"
-		if ended[i.WriteID] || landed || !w.now.Before(i.Until) {
+		if !w.now.Before(i.Until) || (!i.Doubt && (ended[i.WriteID] || landed)) {
 			w.note(record.Entry{Code: CodeIntentClosed, Operation: i.Operation, Epoch: i.Epoch, Text: "the outcome of an older write of " + short(i.Connection) + " is known"})
 			continue
 		}

@@ -172,7 +172,7 @@ func (w *work) beat(ctx context.Context) error {
 	if err := w.resumeReads(ctx); err != nil {
 		return err
 	}
-	w.lookAtWeights(ctx, w.now.After(w.g.ReadAt.Add(w.Timing.Reread)) && !w.running())
+	w.lookAtWeights(ctx, w.stale())
 	w.closeIntents(ctx)
 	w.expire()
 	if err := w.approvals(ctx); err != nil {
@@ -186,7 +186,9 @@ func (w *work) beat(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	w.remember(v, order)
+	if order != nil || v.Action != policy.Hold || !w.running() {
+		w.remember(v, order) // a hold because something runs already is no news
+	}
 	switch {
 	case v.Action != policy.Hold:
 		return w.decide(ctx, v, order)
@@ -205,6 +207,16 @@ func (w *work) beat(ctx context.Context) error {
 		return w.keep(ctx)
 	}
 	return nil
+}
+
+// stale reports whether the weights must be read again: now and then in peace, more
+// often while others' changes wait for an answer, and not beside our own writes.
+func (w *work) stale() bool {
+	age := w.Timing.Reread
+	if len(w.g.Drift) > 0 {
+		age = min(age, time.Minute)
+	}
+	return !w.running() && w.now.After(w.g.ReadAt.Add(age))
 }
 
 // running reports whether an operation is being carried out.
@@ -279,6 +291,11 @@ func (w *work) take(c executor.ConnectionState) {
 	if _, told := w.g.Drift[c.ID]; told && before.Weight == c.Weight {
 		return
 	}
+	if w.lateLanding(c) {
+		w.note(record.Entry{Code: CodeLate, Text: "an old write of ours to " + short(c.ID) + " landed late; its lower weight changes nothing", Fields: map[string]string{"connection": c.ID, "weight": weight(c.Weight), "epoch": c.Epoch}})
+		w.log.Warn().Str("event", CodeLate).Str("group", w.g.Name).Str("connection", c.ID).Str("epoch", c.Epoch).Msg("a write landed later than it should have been able to")
+		return
+	}
 	fields := map[string]string{"connection": c.ID, "was": strconv.Itoa(int(ours.Weight)), "is": strconv.Itoa(int(found.Weight))}
 	if w.rules.Policy.Drift == policy.DriftAccept && w.g.Operation == nil {
 		w.baseline(c.ID, planner.Weight{Weight: found.Weight, Epoch: ""})
@@ -290,6 +307,14 @@ func (w *work) take(c executor.ConnectionState) {
 	}
 	w.g.Drift[c.ID] = ours
 	w.note(record.Entry{Code: CodeDrift, Reasons: []string{string(policy.Drifted)}, Text: "others changed the weight of " + short(c.ID), Fields: fields})
+}
+
+// lateLanding reports whether a connection carries the very weight and tag of an
+// earlier decision of ours.
+func (w *work) lateLanding(c executor.ConnectionState) bool {
+	n, err := strconv.ParseInt(c.Epoch, 10, 64)
+	base := planner.Base(&w.estate.Facts, w.topo, c.Gateway, w.g.Baseline, nil)
+	return err == nil && n > 0 && n <= w.g.Epoch && int64(c.Weight) == int64(base)+n
 }
 
 // expected reports whether a weight that was found is one that we sent: a step of
@@ -347,11 +372,11 @@ func (w *work) carry() {
 // remember journals a verdict that differs from the last one. The same hold, beat
 // after beat, is written down once.
 func (w *work) remember(v policy.Verdict, order *events.Order) {
-	if order != nil || same(v, w.g.Verdict) {
-		if order == nil {
-			return
-		}
-	} else {
+	switch {
+	case order != nil: // an order's verdict is journaled, and does not become the group's
+	case same(v, w.g.Verdict):
+		return
+	default:
 		w.g.Verdict, w.g.VerdictAt = v, w.now
 	}
 	texts := make([]string, len(v.Reasons))
@@ -427,15 +452,19 @@ func (w *work) history() policy.History {
 		Active: g.Active, ActiveSince: g.ActiveSince, LastMove: g.LastMove, FailedAt: g.FailedAt, Undone: g.Undone, Acked: g.Acked,
 		Paused: g.Pause, Killed: w.estate.Killed, Drift: slices.Sorted(maps.Keys(g.Drift)), QuietSince: g.QuietSince, Epoch: g.Epoch,
 	}
+	h.Open = len(g.Intents)
 	for _, i := range g.Intents {
+		h.OpenUntil = later(h.OpenUntil, i.Until)
 		if i.Epoch < g.Epoch || i.Settle {
 			h.OldIntents, h.OldUntil = h.OldIntents+1, later(h.OldUntil, i.Until)
 		}
 	}
-	if op := g.Operation; op != nil {
+	if op := g.Operation; op != nil && op.Status == record.AwaitingApproval {
+		h.Awaiting, h.AwaitingUntil = op.ID, op.Expires
+	} else if op != nil {
 		h.Running, h.RunningTo, h.RunningKind = op.ID, op.Plan.To, op.Kind
 		if op.Plan.Settle {
-			h.OldIntents += executor.Count(op.Steps).Open
+			h.OldIntents += executor.Count(op.Steps, w.now).Open
 		}
 	}
 	for _, c := range w.estate.Facts.ConnectionsOf(w.topo) {

@@ -146,7 +146,11 @@ func judge(s *StepState, r Reading, env Env) {
 		s.NotBefore = now.Add(env.Timing.Poll) // Azure said applied: a stale read, look again
 	default:
 		// Not landed, as far as can be seen. The write is absolute and carries
-		// its epoch, so sending it again is the same write.
+		// its epoch, so sending it again is the same write; but until the first
+		// attempt can land no more, it stays in doubt.
+		if until := s.IntentAt.Add(env.Timing.Landing); until.After(s.Doubt) {
+			s.Doubt = until
+		}
 		s.Phase, s.Token, s.NotBefore = Waiting, "", now.Add(pause(s.Attempts, nil))
 	}
 }

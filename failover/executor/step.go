@@ -28,7 +28,8 @@ type StepState struct {
 	Token       Token     `json:"token,omitzero"`      // Sent only; never shown
 	NotBefore   time.Time `json:"not_before,omitzero"` // the next look or attempt is not earlier
 	Rest        string    `json:"rest,omitzero"`       // hash of the rest of the body before our write
-	IntentAt    time.Time `json:"intent_at,omitzero"`  // first intent of the newest attempt
+	IntentAt    time.Time `json:"intent_at,omitzero"`  // of the newest attempt
+	Doubt       time.Time `json:"doubt,omitzero"`      // an earlier attempt of unknown outcome may land until then
 	BegunAt     time.Time `json:"begun_at,omitzero"`   // first accepted request
 	AppliedAt   time.Time `json:"applied_at,omitzero"` // Azure said so, or it was read
 	DoneAt      time.Time `json:"done_at,omitzero"`    // read back
@@ -39,8 +40,13 @@ type StepState struct {
 	Foreign     bool      `json:"foreign,omitzero"` // others wrote the connection meanwhile
 }
 
-// Open reports whether a write of this step may still land.
-func (s StepState) Open() bool {
+// Open reports whether a write of this step may still land at now: the newest
+// attempt, or an earlier one whose outcome was never learned before it was sent
+// again.
+func (s StepState) Open(now time.Time) bool {
+	if now.Before(s.Doubt) {
+		return true
+	}
 	switch s.Phase {
 	case Intent, Sent:
 		return true
@@ -66,20 +72,23 @@ func Steps(p planner.Plan) []StepState {
 
 // Tally says where a plan's steps stand together.
 type Tally struct {
-	Total, Done, Failed, Open int
+	Total, Done, Failed int
+	Open                int // may still land; a step that is done may have an open earlier attempt
 }
 
-// Count tallies steps.
-func Count(steps []StepState) Tally {
+// Count tallies steps at now.
+func Count(steps []StepState, now time.Time) Tally {
 	t := Tally{Total: len(steps)}
 	for _, s := range steps {
-		switch {
-		case s.Phase == Done:
-			t.Done++
-		case s.Phase == Failed:
-			t.Failed++
-		case s.Open():
+		if s.Open(now) {
 			t.Open++
+		}
+		switch s.Phase {
+		case Done:
+			t.Done++
+		case Failed:
+			t.Failed++
+		case Waiting, Intent, Sent, Check:
 		}
 	}
 	return t

@@ -86,6 +86,9 @@ func blind(in Input, v *Verdict) ([]Finding, bool) {
 // the newer decision takes over.
 func running(in Input, _ *Verdict) ([]Finding, bool) {
 	h := in.History
+	if h.Awaiting != "" {
+		return one(ApprovalAwaited, "", "operation "+h.Awaiting+" waits for approval", h.AwaitingUntil)
+	}
 	if h.Running == "" {
 		return nil, false
 	}
@@ -111,6 +114,15 @@ func intents(in Input, _ *Verdict) ([]Finding, bool) {
 		return nil, false
 	}
 	return one(IntentOpen, "", fmt.Sprintf("%d older writes may still land; a new decision waits until they are known", in.History.OldIntents), in.History.OldUntil)
+}
+
+// lowering holds a plan that lowers weights while any write of ours may still land:
+// a late raise would win over weights at rest.
+func lowering(in Input, _ *Verdict) ([]Finding, bool) {
+	if in.History.Open == 0 || in.History.OldIntents > 0 {
+		return nil, false
+	}
+	return one(IntentOpen, "", fmt.Sprintf("%d writes may still land; weights are lowered when none can", in.History.Open), in.History.OpenUntil)
 }
 
 func drift(in Input, _ *Verdict) ([]Finding, bool) {
@@ -195,7 +207,7 @@ func lastFailed(in Input, _ *Verdict) ([]Finding, bool) {
 	if in.History.FailedAt.IsZero() || !in.Now.Before(end) || !in.History.Acked.Before(in.History.FailedAt) {
 		return nil, false
 	}
-	return one(LastFailed, "", "the last operation failed at "+clock(in.History.FailedAt)+"; see its steps. It is tried again by itself, or at once by order", end)
+	return one(LastFailed, "", "the last operation failed or was called off at "+clock(in.History.FailedAt)+"; it is tried again by itself, or at once by order", end)
 }
 
 // each asks about each circuit that would be left and collects what holds. A

@@ -25,13 +25,18 @@ func judgeReturn(in Input, v Verdict) Verdict {
 	if in.Order != nil {
 		table = orderGuards(KindFailover)
 	}
+	if len(v.To) > 1 {
+		table = append(table, lowering) // a tier is returned to by settling
+	}
 	for _, g := range table {
 		if f, held := g(in, &v); held {
 			v.Reasons = append(v.Reasons, f...)
 		}
 	}
 	v.Reasons = append(v.Reasons, homeGates(in, &v)...)
-	v.Reasons = append(v.Reasons, lateGuards(in, v)...)
+	if !v.Has(HoldUp) { // a home that is not healthy is said once
+		v.Reasons = append(v.Reasons, lateGuards(in, v)...)
+	}
 	v = override(in, v)
 	if len(v.Reasons) > 0 {
 		if in.Order == nil {
@@ -104,7 +109,7 @@ func goodObservers(b health.Belief) int {
 // judgeSettle answers whether the weights at rest may be written back now.
 func judgeSettle(in Input, v Verdict) Verdict {
 	v.Kind, v.To = KindSettle, slices.Clone(in.Group.Home())
-	for _, g := range []guard{killed, paused, observing, blind, running, drilling, intents, drift, lastFailed} {
+	for _, g := range []guard{killed, paused, observing, blind, running, drilling, intents, lowering, drift, lastFailed} {
 		if f, held := g(in, &v); held {
 			v.Reasons = append(v.Reasons, f...)
 		}

@@ -93,30 +93,34 @@ func (v Verdict) Has(r Reason) bool {
 
 // History is what the record says about a group and about the estate.
 type History struct {
-	Active      []string  // circuits that carry the group's traffic now, by the newest read of the weights
-	ActiveSince time.Time // since when
-	LastMove    time.Time // when the last operation ended; zero for never
-	FailedAt    time.Time // when the last operation failed, if none has ended well since
-	Undone      bool      // the last move was already an undo
-	Acked       time.Time // when a person acknowledged; clears the cool-down of moves before it
-	Paused      *Pause
-	Killed      *Pause
-	Running     string   // ID of the running operation, "" if none
-	RunningTo   []string // its target
-	RunningKind Kind
-	RunningFrom time.Time
-	Drill       string    // ID of a running drill
-	OldIntents  int       // open intents older than the last decision, or of a settle
-	OldUntil    time.Time // when the last of them can land no more
-	Drift       []string  // connections whose weight others changed
-	NoBaseline  bool      // the weights at rest are not known for every connection
-	AtOnce      int       // operations that run now in other groups
-	LastHour    int       // operations begun in the estate in the last 60 minutes
-	Unsettled   bool      // a weight or tag of ours differs from the baseline
-	QuietSince  time.Time // since when the group has been at home, healthy and without an operation
-	BaseHome    bool      // the weights at rest prefer home
-	Epoch       int64     // of the last decision
-	MaxBase     int32     // highest baseline weight of any gateway of the group
+	Active        []string  // circuits that carry the group's traffic now, by the newest read of the weights
+	ActiveSince   time.Time // since when
+	LastMove      time.Time // when the last operation ended; zero for never
+	FailedAt      time.Time // when the last operation failed, if none has ended well since
+	Undone        bool      // the last move was already an undo
+	Acked         time.Time // when a person acknowledged; clears the cool-down of moves before it
+	Paused        *Pause
+	Killed        *Pause
+	Awaiting      string    // ID of an operation that waits for approval
+	AwaitingUntil time.Time // when it ends by itself
+	Running       string    // ID of the running operation, "" if none
+	RunningTo     []string  // its target
+	RunningKind   Kind
+	RunningFrom   time.Time
+	Drill         string    // ID of a running drill
+	OldIntents    int       // open intents older than the last decision, or of a settle
+	Open          int       // all open intents of ended operations
+	OpenUntil     time.Time // when the last of those can land no more
+	OldUntil      time.Time // when the last of them can land no more
+	Drift         []string  // connections whose weight others changed
+	NoBaseline    bool      // the weights at rest are not known for every connection
+	AtOnce        int       // operations that run now in other groups
+	LastHour      int       // operations begun in the estate in the last 60 minutes
+	Unsettled     bool      // a weight or tag of ours differs from the baseline
+	QuietSince    time.Time // since when the group has been at home, healthy and without an operation
+	BaseHome      bool      // the weights at rest prefer home
+	Epoch         int64     // of the last decision
+	MaxBase       int32     // highest baseline weight of any gateway of the group
 }
 
 // Pause is a stop ordered by a person.

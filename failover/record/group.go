@@ -18,6 +18,7 @@ const Schema = 1
 type Circuit struct {
 	Schema int           `json:"schema"`
 	Memory health.Memory `json:"memory"`
+	Noted  []string      `json:"noted,omitempty"` // IDs of the newest signals that were journaled and changed nothing
 	Trail
 }
 
@@ -110,6 +111,7 @@ type OpenIntent struct {
 	Until      time.Time      `json:"until"` // it can land no more after this
 	Token      executor.Token `json:"token,omitzero"`
 	Settle     bool           `json:"settle,omitzero"`
+	Doubt      bool           `json:"doubt,omitzero"` // it was sent more than once: seeing it landed does not close it
 }
 
 // SlowRead is a slow read that runs.

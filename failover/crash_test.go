@@ -1,0 +1,151 @@
+package failover
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"erfailover/events"
+	"erfailover/failover/executor"
+	"erfailover/failover/record"
+	"erfailover/failover/record/recordtest"
+)
+
+var sweep = flag.Bool("sweep", false, "kill the process at every effect, not at every seventh")
+
+// crash is what a dying process panics with.
+type crash struct{}
+
+// play tells one whole story, from the outage to the weights at rest, and dies at
+// the effects numbered in deaths. Effects are counted over the whole story: every
+// save, every append and every write to Azure, before and after. After a death a new
+// process starts on the same record, and what was being delivered is delivered
+// again, as the host does.
+func play(t *testing.T, deaths ...int) (*scene, int) {
+	s := newScene(t)
+	r := s.rules["east"]
+	r.Policy.Failback.After, r.Health.HoldUp, r.Policy.SettleAfter = 3*time.Minute, time.Minute, 30*time.Second
+	s.rules["east"] = r
+	effects := 0
+	effect := func() {
+		effects++
+		if slices.Contains(deaths, effects) {
+			panic(crash{})
+		}
+	}
+	s.store.OnEffect(func(recordtest.When, int, recordtest.Op, string) { effect() })
+	s.azure.onBegin = func(bool) { effect() }
+	bad := map[string]bool{}
+	s.azure.onLand = func(w executor.Write, before []string) {
+		after := s.azure.preferred(w.Gateway)
+		if !dead(before, bad) && dead(after, bad) {
+			t.Errorf("deaths %v: at %s the landing of %d on %s moved %s from %v to %v, which is dead", deaths, s.clock.stamp(), w.To, short(w.Connection), short(w.Gateway), before, after)
+		}
+	}
+	deliver := func(sigs ...events.Signal) {
+		for range 4 {
+			if s.survives(func(e *Engine) error { _, err := e.Handle(context.Background(), sigs); return err }) {
+				return
+			}
+		}
+		t.Fatalf("deaths %v: never delivered", deaths)
+	}
+	tick := func(span time.Duration, healthy ...string) {
+		for end := s.clock.now.Add(span); s.clock.now.Before(end); {
+			next := s.clock.now.Add(15 * time.Second)
+			for _, name := range healthy {
+				deliver(s.good(name)...)
+			}
+			s.survives(func(e *Engine) error { return e.Tick(context.Background()) })
+			if s.clock.now.Before(next) {
+				s.clock.now = next
+			}
+		}
+	}
+	deliver(slices.Concat(s.good("ashburn"), s.good("chicago"), s.good("dallas"))...)
+	bad["ashburn"] = true
+	outage := []events.Signal{s.make(events.ResourceHealth, "ashburn", events.Down, "", 0), s.make(events.Probe, "ashburn", events.Down, "", 0)}
+	deliver(outage...)
+	tick(3*time.Minute, "chicago", "dallas")
+	deliver(outage...)
+	delete(bad, "ashburn")
+	deliver(s.make(events.ResourceHealth, "ashburn", events.Up, "", 0))
+	tick(12*time.Minute, "ashburn", "chicago", "dallas")
+	return s, effects
+}
+
+func dead(circuits []string, bad map[string]bool) bool {
+	return slices.ContainsFunc(circuits, func(c string) bool { return bad[c] })
+}
+
+// survives runs one call and reports whether the process lived through it. A call
+// that failed to save counts as not survived: it is delivered again.
+func (s *scene) survives(call func(*Engine) error) (ok bool) {
+	defer func() {
+		if p := recover(); p != nil {
+			if _, planned := p.(crash); !planned {
+				panic(p)
+			}
+			s.engines = map[string]*Engine{}
+			s.clock.now = s.clock.now.Add(time.Second)
+			ok = false
+		}
+	}()
+	return call(s.engine(s.who)) == nil
+}
+
+// TestCrashAnywhere kills the process before and after every effect of the story.
+// Whatever the instant, the estate ends with the weights at rest, by exactly the
+// writes of the undisturbed story: none is lost and none is sent twice.
+func TestCrashAnywhere(t *testing.T) {
+	calm, effects := play(t)
+	want, puts := calm.weights(), calm.azure.puts
+	if want != "gw1: ashburn 200 chicago 100 dallas 50\ngw2: ashburn 200 chicago 100 dallas 50\n" || len(puts) != 4 {
+		t.Fatalf("the undisturbed story ended with\n%s%v", want, puts)
+	}
+	stride := 7 // of 2 and 3 effects a save, so every kind of effect is met
+	if *sweep {
+		stride = 1
+	}
+	for n := 1; n <= effects; n += stride {
+		s, _ := play(t, n)
+		if got := s.weights(); got != want {
+			t.Errorf("death at effect %d of %d: the weights are\n%swant\n%s", n, effects, got, want)
+		}
+		if !maps.Equal(s.azure.puts, puts) {
+			t.Errorf("death at effect %d of %d: PUTs %v, want %v", n, effects, s.azure.puts, puts)
+		}
+		s.verify(t, fmt.Sprintf("death at effect %d", n))
+	}
+	t.Logf("%d effects, killed at every %d", effects, stride)
+}
+
+// verify checks the chains of every journal.
+func (s *scene) verify(t *testing.T, when string) {
+	t.Helper()
+	for _, stream := range s.store.Streams() {
+		if _, err := record.Verify(stream, record.Head{}, s.store.Rows(stream)); err != nil {
+			t.Errorf("%s: journal %s: %v", when, stream, err)
+		}
+	}
+}
+
+// TestNoTokenIsShown looks for resume tokens in everything that people read.
+func TestNoTokenIsShown(t *testing.T) {
+	s, _ := play(t)
+	for _, stream := range s.store.Streams() {
+		for _, row := range s.store.Rows(stream) {
+			if strings.Contains(string(row.Body), `"t-`) {
+				t.Fatalf("a token in the journal: %s", row.Body)
+			}
+		}
+	}
+	if text := fmt.Sprintf("%v %+v %#v %s", executor.Token("secret"), executor.StepState{Token: "secret"}, record.SlowRead{Token: "secret"}, executor.Token("secret")); strings.Contains(text, "secret") {
+		t.Fatalf("a token is formatted: %s", text)
+	}
+}
