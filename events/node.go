@@ -32,14 +32,14 @@ func readNode(v []byte, depth int) (node, error) {
 
 // readNext reads the next value of dec.
 func readNext(dec *jsontext.Decoder, depth int) (node, error) {
-	if depth < 0 {
-		return node{}, broken("", "deeper nesting", "at most "+strconv.Itoa(maxDepth)+" levels")
-	}
 	tok, err := dec.ReadToken()
 	if err != nil {
 		return node{}, broken("", err.Error(), "strict JSON")
 	}
 	n := node{kind: tok.Kind()}
+	if (n.kind == '{' || n.kind == '[') && depth <= 0 {
+		return node{}, broken("", "deeper nesting", "at most "+strconv.Itoa(maxDepth)+" levels")
+	}
 	switch n.kind {
 	case '"', '0':
 		n.text = tok.String()

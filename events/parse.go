@@ -53,27 +53,40 @@ func Parse(raw []byte, received time.Time) Batch {
 // ParseLimited is Parse within limits. What lies beyond a limit is reported as
 // broken, with its size and its first bytes.
 func ParseLimited(raw []byte, received time.Time, limits Limits) Batch {
-	if limits.Bytes <= 0 {
-		limits.Bytes = defaultBytes
-	}
-	if limits.Records <= 0 {
-		limits.Records = defaultRecords
-	}
-	if limits.Depth <= 0 || limits.Depth > maxDepth {
-		limits.Depth = maxDepth
-	}
-	if limits.Ahead <= 0 {
-		limits.Ahead = defaultAhead
-	}
-	p := &parser{received: received.UTC(), limits: limits, targets: map[string]target{}, words: map[string]string{},
-		metrics: map[string]namedMetric{}}
-	p.dec = jsontext.NewDecoder(bytes.NewBuffer(nil))
+	limits = limits.withDefaults()
+	p := newParser(received, limits)
 	if len(raw) > limits.Bytes {
 		p.fail(raw, 0, &ParseError{Format: "json", Got: sizeText(len(raw)), Want: "a message of at most " + sizeText(limits.Bytes)})
 		return p.batch
 	}
 	p.sequence(bytes.TrimPrefix(raw, []byte("\xef\xbb\xbf")), 0)
 	return p.batch
+}
+
+// withDefaults fills the zero fields.
+func (l Limits) withDefaults() Limits {
+	if l.Bytes <= 0 {
+		l.Bytes = defaultBytes
+	}
+	if l.Records <= 0 {
+		l.Records = defaultRecords
+	}
+	if l.Depth <= 0 || l.Depth > maxDepth {
+		l.Depth = maxDepth
+	}
+	if l.Ahead <= 0 {
+		l.Ahead = defaultAhead
+	}
+	return l
+}
+
+// newParser starts one Parse call.
+func newParser(received time.Time, limits Limits) *parser {
+	return &parser{
+		received: received.UTC(), limits: limits,
+		dec:     jsontext.NewDecoder(bytes.NewBuffer(nil)),
+		targets: map[string]target{}, words: map[string]string{}, metrics: map[string]namedMetric{},
+	}
 }
 
 // parser is the state of one Parse call.
