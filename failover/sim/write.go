@@ -74,8 +74,9 @@ func (f *Fabric) put(id string, raw []byte, e Effect) (Accepted, error) {
 			Message: fmt.Sprintf("Another operation on this or dependent resource is in progress. Resource: %s.", f.gateways[k.gateway].ID)}
 	}
 	next := k.merge(in)
+	idle := !created && e == (Effect{}) && same(k.body.raw(), next.raw())
 	op := f.begin(k, next, e)
-	if !created && same(k.body.without("etag").raw(), next.without("etag").raw()) && !e.AtOnce && e == (Effect{}) {
+	if idle {
 		f.idle(op)
 	}
 	if e.AtOnce {
@@ -85,7 +86,9 @@ func (f *Fabric) put(id string, raw []byte, e Effect) (Accepted, error) {
 		f.close(op)
 		return Accepted{Created: created, Body: k.body.raw()}, nil
 	}
-	return Accepted{Operation: op.id, Created: created, Body: f.shown(k).raw()}, nil
+	said := f.shown(k) // says Updating even when a GET will not: the operation has begun
+	said = said.with("properties", said.sub("properties").with("provisioningState", updating))
+	return Accepted{Operation: op.id, Created: created, Body: said.raw()}, nil
 }
 
 // idle makes op the operation of a PUT that changes nothing.
@@ -214,17 +217,11 @@ func (k *connection) merge(in body) body {
 	if a := in.sub("properties").text("authorizationKey"); a != "" {
 		k.key = a
 	}
-	out := k.body.only("name", "id", "etag", "type", "location")
-	if t := in.get("tags"); t != nil && !isVWAN(k.id) && t.Kind() != 'n' {
-		out = out.with("tags", t)
+	if isVWAN(k.id) || in.get("tags").Kind() == 'n' {
+		in = in.without("tags")
 	}
-	for _, m := range in.without("name", "id", "etag", "type", "location", "tags", "properties") {
-		out = out.with(m.Name, m.Value)
-	}
-	p := k.body.sub("properties").only(readOnly...)
-	for _, m := range in.sub("properties").without(append(slices.Clone(readOnly), "authorizationKey")...) {
-		p = p.with(m.Name, m.Value)
-	}
+	out := replace(k.body, in.without("properties"), []string{"name", "id", "etag", "type", "location", "properties"})
+	p := replace(k.body.sub("properties"), in.sub("properties").without("authorizationKey"), readOnly)
 	if p.get("routingWeight") == nil {
 		p = p.with("routingWeight", 0)
 	}
@@ -237,6 +234,26 @@ func (k *connection) merge(in body) body {
 		}
 	}
 	return out.with("properties", p)
+}
+
+// replace returns what a full replacement leaves: the members named in keep stay
+// as they were, all others are those of in. The server's order is kept.
+func replace(was, in body, keep []string) body {
+	var out body
+	for _, m := range was {
+		fixed := slices.ContainsFunc(keep, func(n string) bool { return strings.EqualFold(n, m.Name) })
+		if v := in.get(m.Name); fixed {
+			out = append(out, m)
+		} else if v != nil {
+			out = append(out, member{m.Name, v})
+		}
+	}
+	for _, m := range in.without(keep...) {
+		if out.get(m.Name) == nil {
+			out = append(out, m)
+		}
+	}
+	return out
 }
 
 // create makes a connection that did not exist. It carries nothing until it lands.
