@@ -45,6 +45,19 @@ func (f *finding) count(key string, n, least, most int) {
 	}
 }
 
+// word checks one word of a closed list. The parser lets no other word through; a
+// Config that was made by hand may hold one.
+func word[T ~string](f *finding, key string, got T, all ...T) {
+	if slices.Contains(all, got) {
+		return
+	}
+	shown := show(string(got))
+	if got == "" {
+		shown = missing
+	}
+	f.bad(key, shown, "one of "+joined(all))
+}
+
 // dayLong bounds most durations: nobody waits longer for a circuit.
 const dayLong = 24 * time.Hour
 
@@ -77,6 +90,7 @@ func (c Config) Check() (Invalid, []Warning) {
 }
 
 func (f *finding) azure(a Azure) {
+	word(f, "azure.cloud", a.Cloud, clouds()...)
 	switch {
 	case a.Cloud == CloudCustom && a.Custom == nil:
 		f.bad("azure.custom", missing, "resourceManager, audience and authority; cloud custom needs them")
@@ -153,9 +167,7 @@ func (f *finding) drill(key string, d Drill, groups map[string]Group) {
 	case !ok && len(groups) > 0:
 		f.bad(key+".group", show(d.Group), "a configured group: "+suggest(d.Group, slices.Sorted(maps.Keys(groups))))
 	}
-	if d.Kind == "" {
-		f.bad(key+".kind", missing, "one of move, disconnect, link, tabletop, evacuate")
-	}
+	word(f, key+".kind", d.Kind, drillKinds()...)
 	if _, err := policy.ParseZone(d.Timezone); err != nil {
 		f.bad(key+".timezone", show(d.Timezone), "an IANA time zone name like America/New_York")
 	}

@@ -10,13 +10,10 @@ import (
 
 func (f *finding) notify(key string, n Notify) {
 	if n.Channel == "" {
-		var all []string
-		for _, ch := range channels() {
-			all = append(all, string(ch))
-		}
-		f.bad(key, missing, "one of "+strings.Join(all, ", "))
+		f.bad(key, missing, "one of "+joined(channels()))
 		return
 	}
+	word(f, key, n.Channel, channels()...)
 	at := key + "." + string(n.Channel)
 	switch {
 	case !n.To.good():
@@ -26,9 +23,10 @@ func (f *finding) notify(key string, n Notify) {
 		f.literal(at, n)
 	}
 	if len(n.For) == 0 {
-		f.bad(key+".for", missing, "at least one of "+topicWords())
+		f.bad(key+".for", missing, "at least one of "+joined(topics()))
 	}
 	for i, t := range n.For {
+		word(f, fmt.Sprintf("%s.for[%d]", key, i), t, topics()...)
 		if slices.Contains(n.For[:i], t) {
 			f.bad(fmt.Sprintf("%s.for[%d]", key, i), string(t), "each topic once")
 		}
@@ -63,6 +61,7 @@ func (f *finding) literal(key string, n Notify) {
 }
 
 func (f *finding) auth(a Auth) {
+	word(f, "auth.mode", a.Mode, authModes()...)
 	tokens := a.Mode == AuthEntra || a.Mode == AuthEasyAuth
 	if a.Mode == AuthEntra && a.Tenant == "" {
 		f.bad("auth.tenant", missing, "the tenant's GUID; mode entra needs it")

@@ -184,6 +184,7 @@ func (f *finding) health(key string, h health.Rule) {
 	if h.HoldUp < h.HoldDown {
 		f.bad(key+".holdUp", formatDuration(h.HoldUp), "at least holdDown ("+formatDuration(h.HoldDown)+")")
 	}
+	word(f, key+".degraded", h.Degraded, degrades()...)
 	f.count(key+".observers", h.Observers, 1, 5)
 	if h.Observers == 1 && !h.ConfirmByRead {
 		f.warn(key+".observers", "one observer alone may move traffic; two, or confirmByRead, is safer")
@@ -209,6 +210,9 @@ func (f *finding) health(key string, h health.Rule) {
 }
 
 func (f *finding) policy(key string, g Group) {
+	word(f, key+".mode", g.Mode, modes()...)
+	word(f, key+".drift", g.Drift, drifts()...)
+	word(f, key+".failback.mode", g.Failback.Mode, failbacks()...)
 	if g.Objective != 0 {
 		f.span(key+".objective", g.Objective, time.Second, 10*time.Second, dayLong)
 	}
@@ -224,10 +228,11 @@ func (f *finding) policy(key string, g Group) {
 	for i, l := range g.Levers {
 		rank := slices.Index(levers(), l)
 		at := fmt.Sprintf("%s.levers[%d]", key, i)
+		word(f, at, l, levers()...)
 		switch {
 		case slices.Contains(g.Levers[:i], l):
 			f.bad(at, string(l), "each lever once")
-		case rank < last:
+		case rank >= 0 && rank < last:
 			f.bad(at, string(l), "the order weight, disconnect, peering")
 		case l == policy.LeverPeering && g.Mode == policy.Automatic && !g.PeeringWithoutApproval:
 			f.bad(at, string(l), "mode approve, or peeringWithoutApproval: true; the peering lever cuts a circuit for everybody")

@@ -294,15 +294,16 @@ func parseWhole(s string) (int, bool) {
 	return v, true
 }
 
-// whole reads a whole number, 0 or more.
-func (n node) whole(to *int) {
+// whole reads a whole number, 0 or more. It says whether it could.
+func (n node) whole(to *int) bool {
 	if n.yaml.Kind == yaml.ScalarNode && n.yaml.ShortTag() == "!!int" {
 		if v, ok := parseWhole(n.yaml.Value); ok {
 			*to = v
-			return
+			return true
 		}
 	}
 	n.fail(n.quoted(), "a whole number, 0 or more, in decimal digits")
+	return false
 }
 
 // number reads a decimal number, 0 or more.

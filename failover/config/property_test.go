@@ -223,6 +223,61 @@ func TestParseReadsWhatRenderWrites(t *testing.T) {
 	})
 }
 
+// TestSchemaAndParserAgreeOnWrongValues puts a value of any sort in the place of
+// any key. The schema never refuses what the parser accepts, and refuses a value
+// of the wrong sort.
+func TestSchemaAndParserAgreeOnWrongValues(t *testing.T) {
+	s, keys, whole := compiled(t), schemaKeys(t), full(t)
+	rapid.Check(t, func(t *rapid.T) {
+		d := draw{t}
+		k := pick(d, "key", keys...)
+		value := pick[any](d, "value", nil, true, false, 0, 1, 7, -1, 0.5, 1e9, "", "x", "5m", "0s", "3h", "a b", "env:X",
+			"https://x.test/", "http://x.test", "weight", "automatic", "2026-12-24", "managed", "10.0.0.1:80",
+			[]any{}, []any{"x"}, []any{"weight"}, []any{1}, []any{[]any{"ashburn"}}, tree{}, tree{"x": 1}, tree{"id": "x"})
+		text, err := yaml.Marshal(changed(t.Fatalf, whole.tree(open), k.form, value))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _, err = Parse(text)
+		v, ok := plainValue(text)
+		if !ok {
+			t.Fatalf("no plain form:\n%s", text)
+		}
+		refused := s.Validate(v)
+		if err == nil && refused != nil {
+			t.Fatalf("%s: %v: the schema refuses what the parser accepts: %v", k.form, value, refused)
+		}
+		if refused == nil && formOnly(err) {
+			t.Fatalf("%s: %v: the schema accepts what is wrong in form: %v", k.form, value, err)
+		}
+	})
+}
+
+// TestCheckSeesWhatParseNeverLetsThrough checks words in a Config made by hand.
+func TestCheckSeesWhatParseNeverLetsThrough(t *testing.T) {
+	c := mustParse(t, string(example(t)))
+	c.Azure.Cloud, c.Auth.Mode = "moon", ""
+	g := c.Groups["east"]
+	g.Mode, g.Drift, g.Failback.Mode, g.Health.Degraded = "", "x", "", "x"
+	g.Levers = []policy.Lever{"hope"}
+	c.Groups["east"] = g
+	c.Notify[0].For = []Topic{"gossip"}
+	c.Notify[1].Channel = "pigeon"
+	problems, _ := c.Check()
+	var keys []string
+	for _, p := range problems {
+		keys = append(keys, p.Key+" "+p.Got)
+	}
+	want := []string{
+		"azure.cloud moon", "groups.east.health.degraded x", "groups.east.mode (missing)", "groups.east.drift x",
+		"groups.east.failback.mode (missing)", "groups.east.levers[0] hope", "notify[0].for[0] gossip", "notify[1] pigeon",
+		"auth.mode (missing)",
+	}
+	if !slices.Equal(keys, want) {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(keys, "\n"), strings.Join(want, "\n"))
+	}
+}
+
 // TestCheckChangesNothing checks that looking at a configuration leaves it alone.
 func TestCheckChangesNothing(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {

@@ -11,8 +11,7 @@ import (
 func (c *Config) read(root node) {
 	root.object("a mapping with version, circuits and groups", fields{
 		"version": func(v node) {
-			v.whole(&c.Version)
-			if v.yaml.Value == "0" {
+			if v.whole(&c.Version) && c.Version == 0 {
 				v.fail("0", "1")
 			}
 		},
@@ -65,7 +64,7 @@ func (c *Config) read(root node) {
 
 func (a *Azure) read(v node) {
 	v.object("a mapping with cloud, identity and budget", fields{
-		"cloud": func(v node) { enum(v, &a.Cloud, CloudPublic, CloudGovernment, CloudChina, CloudCustom) },
+		"cloud": func(v node) { enum(v, &a.Cloud, clouds()...) },
 		"custom": func(v node) {
 			a.Custom = &CustomCloud{}
 			v.object("a mapping with resourceManager, audience and authority", fields{
@@ -176,10 +175,8 @@ func (n node) monitor() string {
 
 func (d *Drill) read(v node) {
 	v.object("a mapping with group, kind and schedule", fields{
-		"group": func(v node) { d.Group, _ = v.text("a group's name") },
-		"kind": func(v node) {
-			enum(v, &d.Kind, DrillMove, DrillDisconnect, DrillLink, DrillTabletop, DrillEvacuate)
-		},
+		"group":    func(v node) { d.Group, _ = v.text("a group's name") },
+		"kind":     func(v node) { enum(v, &d.Kind, drillKinds()...) },
 		"schedule": func(v node) { d.Schedule, _ = v.text(wantCron) },
 		"timezone": func(v node) { d.Timezone, _ = v.text("an IANA time zone name") },
 		"hold":     func(v node) { v.duration(&d.Hold) },
@@ -200,7 +197,7 @@ func (d *Drill) read(v node) {
 func (n *Notify) read(v node) {
 	known := fields{
 		"for": func(v node) {
-			for _, item := range v.items("a list of " + topicWords()) {
+			for _, item := range v.items("a list of " + joined(topics())) {
 				var t Topic
 				enum(item, &t, topics()...)
 				if t != "" {
@@ -225,7 +222,7 @@ func (n *Notify) read(v node) {
 
 func (a *Auth) read(v node) {
 	v.object("a mapping with mode", fields{
-		"mode":     func(v node) { enum(v, &a.Mode, AuthEntra, AuthEasyAuth, AuthFunctionKey, AuthLoopback) },
+		"mode":     func(v node) { enum(v, &a.Mode, authModes()...) },
 		"tenant":   func(v node) { a.Tenant, _ = v.text("a tenant GUID") },
 		"audience": func(v node) { a.Audience, _ = v.text("the audience of our tokens") },
 		"roles": func(v node) {

@@ -12,7 +12,7 @@ import (
 
 func (g *Group) read(v node) {
 	v.object("a mapping with gateways and preference", fields{
-		"mode": func(v node) { enum(v, &g.Mode, policy.Observe, policy.Approve, policy.Automatic) },
+		"mode": func(v node) { enum(v, &g.Mode, modes()...) },
 		"gateways": func(v node) {
 			for _, item := range v.items("a list of gateway resource IDs") {
 				g.Gateways = append(g.Gateways, item.resource(events.TypeVNetGateway, events.TypeVWANGateway))
@@ -29,7 +29,7 @@ func (g *Group) read(v node) {
 		"coolDown":       func(v node) { v.duration(&g.CoolDown) },
 		"candidateFresh": func(v node) { v.duration(&g.CandidateFresh) },
 		"failback":       func(v node) { readFailback(v, &g.Failback) },
-		"drift":          func(v node) { enum(v, &g.Drift, policy.DriftAsk, policy.DriftAccept, policy.DriftRestore) },
+		"drift":          func(v node) { enum(v, &g.Drift, drifts()...) },
 		"approval": func(v node) {
 			v.object("a mapping like {approvers: 1, distinct: true, expires: 15m}", fields{
 				"approvers": func(v node) { v.whole(&g.Approval.Approvers) },
@@ -78,9 +78,7 @@ func readHealth(v node, h *health.Rule) {
 		"holdUp":        func(v node) { v.duration(&h.HoldUp) },
 		"observers":     func(v node) { v.whole(&h.Observers) },
 		"confirmByRead": func(v node) { v.flag(&h.ConfirmByRead) },
-		"degraded": func(v node) {
-			enum(v, &h.Degraded, health.DegradeIgnore, health.DegradeAlert, health.DegradeMove)
-		},
+		"degraded":      func(v node) { enum(v, &h.Degraded, degrades()...) },
 		"maxAge": func(v node) {
 			known := fields{}
 			for _, o := range observers() {
@@ -106,7 +104,7 @@ func readHealth(v node, h *health.Rule) {
 
 func readFailback(v node, f *policy.Failback) {
 	v.object("a mapping with mode, after and window", fields{
-		"mode":  func(v node) { enum(v, &f.Mode, policy.FailbackAutomatic, policy.FailbackManual) },
+		"mode":  func(v node) { enum(v, &f.Mode, failbacks()...) },
 		"after": func(v node) { v.duration(&f.After) },
 		"window": func(v node) {
 			items := []node{v}

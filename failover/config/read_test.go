@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -59,6 +60,9 @@ func TestFiles(t *testing.T) {
 				fmt.Fprintln(&b, "warning:", w)
 			}
 			v, plain := plainValue([]byte(text))
+			if plain && formOnly(err) && s.Validate(v) == nil {
+				t.Errorf("%s: the schema accepts what is wrong in form: %v", d.Pos, err)
+			}
 			switch {
 			case !plain:
 				fmt.Fprintln(&b, "schema: cannot judge it")
@@ -76,6 +80,15 @@ func TestFiles(t *testing.T) {
 	if files > 1 && (cases < 150 || refused < 120) {
 		t.Errorf("%d cases, %d of them bad: some are lost", cases, refused)
 	}
+}
+
+// formOnly says whether a file is wrong in a way that a schema can see.
+func formOnly(err error) bool {
+	v, _ := err.(Invalid)
+	return slices.ContainsFunc(v, func(p Problem) bool {
+		return p.Got == "an unknown key" || p.Want == wantDuration || strings.HasPrefix(p.Want, "one of ") ||
+			p.Got == "a list" || p.Got == "a mapping" || p.Got == "nothing"
+	})
 }
 
 // compose makes the whole file of a case.

@@ -219,11 +219,8 @@ func concrete(form string) []string {
 	return strings.Split(names, ".")
 }
 
-// findings parses the full configuration with one value changed, and returns what
-// is said about that key in words that hold one of about.
-func findings(t testing.TB, form string, value any, about ...string) string {
-	t.Helper()
-	whole := full(t).tree(open)
+// changed returns whole with the value of one key changed.
+func changed(fatal func(string, ...any), whole tree, form string, value any) tree {
 	path := concrete(form)
 	var at any = whole
 	for i, name := range path {
@@ -236,15 +233,22 @@ func findings(t testing.TB, form string, value any, about ...string) string {
 		case []any:
 			at = v[0]
 		default:
-			t.Fatalf("%s: no place for %s", form, name)
+			fatal("%s: no place for %s", form, name)
 		}
 	}
-	text, err := yaml.Marshal(whole)
+	return whole
+}
+
+// findings parses the full configuration with one value changed, and returns what
+// is said about that key in words that hold one of about.
+func findings(t testing.TB, form string, value any, about ...string) string {
+	t.Helper()
+	text, err := yaml.Marshal(changed(t.Fatalf, full(t).tree(open), form, value))
 	if err != nil {
 		t.Fatal(err)
 	}
 	_, warnings, err := Parse(text)
-	key := strings.ReplaceAll(strings.Join(path, "."), ".0", "[0]")
+	key := strings.ReplaceAll(strings.Join(concrete(form), "."), ".0", "[0]")
 	var said []string
 	if v, ok := err.(Invalid); ok {
 		for _, p := range v {

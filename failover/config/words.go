@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"erfailover/events"
+	"erfailover/failover/health"
 	"erfailover/failover/policy"
 )
 
@@ -13,12 +14,37 @@ func topics() []Topic {
 	return []Topic{TopicOperation, TopicRefusal, TopicApproval, TopicDrill, TopicFailure}
 }
 
-func topicWords() string {
-	var words []string
-	for _, t := range topics() {
-		words = append(words, string(t))
+func clouds() []Cloud { return []Cloud{CloudPublic, CloudGovernment, CloudChina, CloudCustom} }
+
+func authModes() []AuthMode {
+	return []AuthMode{AuthEntra, AuthEasyAuth, AuthFunctionKey, AuthLoopback}
+}
+
+func drillKinds() []DrillKind {
+	return []DrillKind{DrillMove, DrillDisconnect, DrillLink, DrillTabletop, DrillEvacuate}
+}
+
+func modes() []policy.Mode { return []policy.Mode{policy.Observe, policy.Approve, policy.Automatic} }
+
+func drifts() []policy.Drift {
+	return []policy.Drift{policy.DriftAsk, policy.DriftAccept, policy.DriftRestore}
+}
+
+func failbacks() []policy.FailbackMode {
+	return []policy.FailbackMode{policy.FailbackAutomatic, policy.FailbackManual}
+}
+
+func degrades() []health.Degrade {
+	return []health.Degrade{health.DegradeIgnore, health.DegradeAlert, health.DegradeMove}
+}
+
+// joined returns words in one line.
+func joined[T ~string](words []T) string {
+	plain := make([]string, len(words))
+	for i, w := range words {
+		plain[i] = string(w)
 	}
-	return strings.Join(words, ", ")
+	return strings.Join(plain, ", ")
 }
 
 func channels() []Channel {
