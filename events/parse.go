@@ -59,6 +59,7 @@ func ParseLimited(raw []byte, received time.Time, limits Limits) Batch {
 		p.fail(raw, 0, &ParseError{Format: "json", Got: sizeText(len(raw)), Want: "a message of at most " + sizeText(limits.Bytes)})
 		return p.batch
 	}
+	p.allowed = 8*len(raw) + 1<<16
 	p.sequence(bytes.TrimPrefix(raw, []byte("\xef\xbb\xbf")), 0)
 	return p.batch
 }
@@ -101,6 +102,8 @@ type parser struct {
 	stamp   string            // the last time text read
 	when    time.Time         // and its value
 	scratch []byte            // content of the signal ID being made
+	spent   int               // bytes scanned to get past broken text
+	allowed int               // and how many may be
 	floats  []float64         // numbers that signals point to, allocated together
 	words   map[string]string // names seen in metric records
 	metrics map[string]namedMetric

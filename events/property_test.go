@@ -203,6 +203,25 @@ func TestLimits(t *testing.T) {
 	}
 }
 
+// Text made to be broken everywhere costs time in proportion to its length: the
+// parser may scan no more than a few times the input before it gives up and
+// reports the rest as one record.
+func TestBrokenTextCostsLinearWork(t *testing.T) {
+	for _, line := range []string{"{\"a\":[\n", "{\"records\":[\n", "{x\n", "\"\n", "[\n", "{\"a\":\"\n", "{\"a\":1,,}\n"} {
+		raw := []byte(strings.Repeat(line, 40_000))
+		p := newParser(testNow, Limits{}.withDefaults())
+		p.allowed = 8 * len(raw)
+		p.sequence(raw, 0)
+		checkBatch(t, p.batch)
+		if len(p.batch.Broken) == 0 {
+			t.Errorf("%q passed", line)
+		}
+		if p.spent > 10*len(raw)+20_000*len(line) {
+			t.Errorf("%q: scanned %d bytes of %d", line, p.spent, len(raw))
+		}
+	}
+}
+
 func TestErrorNamesFieldValueAndRule(t *testing.T) {
 	b := Parse([]byte(`{"erfailover":"v1","resource":"`+trapCircuit+`","state":"\u202eill\u0007 `+strings.Repeat("x", 500)+`"}`), testNow)
 	if len(b.Broken) != 1 {

@@ -2,6 +2,7 @@ package events
 
 import (
 	"bytes"
+	"errors"
 	"strconv"
 	"strings"
 
@@ -22,6 +23,10 @@ func (p *parser) sequence(b []byte, wrap int) {
 			continue
 		}
 		end := next
+		if p.spent > p.allowed {
+			p.fail(b[i:], i, err)
+			return
+		}
 		if end <= i {
 			end = len(b)
 			if n := bytes.IndexByte(b[i:], '\n'); n >= 0 {
@@ -103,10 +108,7 @@ func (p *parser) value(b []byte, i, wrap int) (int, *ParseError) {
 	p.dec.Reset(&p.buf)
 	v, err := p.dec.ReadValue()
 	if err != nil {
-		if list := recordsAt(b, i); list > 0 {
-			return p.envelope(b, i, list, wrap), nil
-		}
-		return extent(b, i), syntaxError(err)
+		return p.recover(b, i, wrap, err)
 	}
 	end := i + int(p.dec.InputOffset())
 	switch v.Kind() {
@@ -114,7 +116,7 @@ func (p *parser) value(b []byte, i, wrap int) (int, *ParseError) {
 		if p.metricFast(v, i, len(b)-end) {
 			return end, nil
 		}
-		if list := recordsAt(b, i); list > 0 {
+		if list := recordsAt(b[:end], i); list > 0 {
 			return p.envelope(b, i, list, wrap), nil
 		}
 		p.record(v, i)
@@ -130,6 +132,30 @@ func (p *parser) value(b []byte, i, wrap int) (int, *ParseError) {
 		return end, notJSON(string(v), "a record, an array of records or an envelope")
 	}
 	return end, nil
+}
+
+// recover looks for the end of a broken value at b[i]. When a broken envelope still
+// shows its list of records, they are read. The work is charged: text made to be
+// broken on every line must not cost its length squared.
+func (p *parser) recover(b []byte, i, wrap int, err error) (int, *ParseError) {
+	var syntactic *jsontext.SyntacticError
+	if errors.As(err, &syntactic) {
+		p.spent += int(syntactic.ByteOffset)
+	}
+	if p.spent > p.allowed {
+		return -1, syntaxError(err)
+	}
+	end := extent(b, i)
+	reach := end
+	if end < 0 {
+		reach = len(b)
+	}
+	p.spent += reach - i
+	if list := recordsAt(b[:reach], i); list > 0 {
+		p.spent += reach - i
+		return p.envelope(b, i, list, wrap), nil
+	}
+	return end, syntaxError(err)
 }
 
 // envelope reads {"records":[...]} whose array begins at b[list], and returns the
