@@ -76,12 +76,12 @@ func TestSingleThings(t *testing.T) {
 	b := newBench(t, Options{})
 	b.pass(time.Minute)
 	for path, want := range map[string]string{
-		b.Gateways["gw-east-1"]:    `"gatewayType":"ExpressRoute"`,
-		b.Gateways["gw-south-hub"]: `"virtualHub"`,
-		b.Circuits["er-ashburn"]:   `"serviceProviderProvisioningState":"Provisioned"`,
-		b.Circuits["er-ashburn"] + "/peerings/azureprivatepeering": `"state":"Enabled"`,
-		b.Circuits["er-ashburn"] + "/stats":                        `"primarybytesIn":`,
-		b.Circuits["er-ashburn"] + "/peerings/AzurePrivatePeering/stats":                              `"secondarybytesOut":`,
+		b.Gateways["gw-east-1"]:                                          `"gatewayType":"ExpressRoute"`,
+		b.Gateways["gw-south-hub"]:                                       `"virtualHub"`,
+		b.Circuits["er-ashburn"]:                                         `"serviceProviderProvisioningState":"Provisioned"`,
+		b.Circuits["er-ashburn"] + "/peerings/azureprivatepeering":       `"state":"Enabled"`,
+		b.Circuits["er-ashburn"] + "/stats":                              `"primarybytesIn":`,
+		b.Circuits["er-ashburn"] + "/peerings/AzurePrivatePeering/stats": `"secondarybytesOut":`,
 		b.Circuits["er-ashburn"] + "/providers/Microsoft.ResourceHealth/availabilityStatuses/current": `"availabilityState":"Available"`,
 	} {
 		if a := b.get(strings.ToLower(path)); a.status != 200 || !strings.Contains(string(a.raw), want) {
