@@ -83,6 +83,8 @@ func TestShow(t *testing.T) {
 		"https://x.test/?a=b":   hidden,
 		"https://u@x.test/":     hidden,
 		"SharedAccessKey=abc":   hidden,
+		"sv=1&sig=abc":          hidden,
+		"x?code=abc":            hidden,
 		strings.Repeat("ä", 60): strings.Repeat("ä", 12) + "..." + strings.Repeat("ä", 26),
 		strings.Repeat("x", 80): strings.Repeat("x", 80),
 		"/head" + strings.Repeat("x", 90) + "tail": "/head" + strings.Repeat("x", 19) + "..." + strings.Repeat("x", 49) + "tail",
