@@ -63,9 +63,10 @@ type Host struct {
 	life       context.Context // ends when the host instance stops or crashes
 	end        context.CancelFunc
 	proc       *process
-	deaths     []time.Time // error exits within the rolling gap
-	err        error       // the first thing that may never happen
-	down       error       // why no more invocations are possible
+	deaths     []time.Time   // error exits within the rolling gap
+	err        error         // the first thing that may never happen
+	down       error         // why no more invocations are possible
+	dead       chan struct{} // closed when down is set
 	stopping   bool
 	counters   Counters
 	partitions map[string]*partition
@@ -73,7 +74,7 @@ type Host struct {
 
 // Start loads the app, starts the handler and returns when it is ready.
 func Start(o Options) (*Host, error) {
-	h := &Host{o: o, speed: o.Speed, started: time.Now(), partitions: map[string]*partition{}}
+	h := &Host{o: o, speed: o.Speed, started: time.Now(), partitions: map[string]*partition{}, dead: make(chan struct{})}
 	if h.speed <= 0 {
 		h.speed = 1
 	}
@@ -212,7 +213,9 @@ func (h *Host) Stop() {
 func (h *Host) Crash() error {
 	h.mu.Lock()
 	p := h.proc
-	h.proc, h.deaths, h.down = nil, nil, nil
+	if h.proc, h.deaths = nil, nil; h.down != nil {
+		h.down, h.dead = nil, make(chan struct{})
+	}
 	h.end()
 	h.mu.Unlock()
 	if p != nil {
@@ -234,6 +237,22 @@ func (h *Host) context() context.Context {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.life
+}
+
+// Down is closed when the handler is gone for good: it exited with 0, or with an
+// error for the third time.
+func (h *Host) Down() <-chan struct{} {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.dead
+}
+
+// giveUp notes why no more invocations are possible. mu is held.
+func (h *Host) giveUp(err error) {
+	if h.down == nil {
+		h.down = err
+		close(h.dead)
+	}
 }
 
 // count changes the counters.

@@ -104,7 +104,7 @@ func (h *Host) exited(p *process) {
 	}
 	switch p.code {
 	case 0:
-		h.down = errDead
+		h.giveUp(errDead)
 		h.mu.Unlock()
 		return
 	case restartCode:
@@ -114,7 +114,7 @@ func (h *Host) exited(p *process) {
 			h.deaths = nil
 		}
 		if h.deaths = append(h.deaths, now); len(h.deaths) >= maxDeaths {
-			h.down = fmt.Errorf("exceeded worker restart retry count: the host shuts down (last exit code %d)", p.code)
+			h.giveUp(fmt.Errorf("exceeded worker restart retry count: the host shuts down (last exit code %d)", p.code))
 			h.mu.Unlock()
 			return
 		}
@@ -128,7 +128,7 @@ func (h *Host) exited(p *process) {
 func (h *Host) respawn() {
 	if err := h.spawn(); err != nil {
 		h.mu.Lock()
-		h.down = err
+		h.giveUp(err)
 		h.mu.Unlock()
 	}
 }
