@@ -111,6 +111,9 @@ func TestTrap16_OlderAlertsNameTheRule(t *testing.T) {
 			`/providers/microsoft.insights/metricAlerts/BGP%20low","name":"BGP low","resourceId":"` + trapCircuit + `","condition":{"allOf":[{"metricName":"BgpAvailability","metricValue":0,` +
 			`"threshold":"90","operator":"LessThan","timeAggregation":"Average","dimensions":[` + dim("microsoft.resourceId", resource) + `,` + dim("microsoft.resourceType", "x") + `]}]}}}}`
 	}
+	if s := parseOne(t, body("Activated", "2026-01-31T10:00:00Z", strings.ToUpper(trapCircuit)+"2")); s.Resource != trapCircuit+"2" {
+		t.Errorf("the rule covers several circuits, %s fired: %s", trapCircuit+"2", s.Resource)
+	}
 	first := parseOne(t, body("Activated", "2026-01-31T10:00:00Z", strings.ToUpper(trapCircuit)))
 	again := parseOne(t, body("Activated", "2026-01-31T10:00:00Z", trapCircuit))
 	later := parseOne(t, body("Activated", "2026-01-31T10:06:00Z", trapCircuit))
