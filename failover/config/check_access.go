@@ -2,7 +2,6 @@ package config
 
 import (
 	"fmt"
-	"maps"
 	"net/url"
 	"slices"
 	"strings"
@@ -75,30 +74,9 @@ func (f *finding) auth(a Auth) {
 	for _, s := range []struct {
 		key string
 		set bool
-	}{{"tenant", a.Tenant != ""}, {"audience", a.Audience != ""}, {"roles", a.Roles != nil}} {
+	}{{"tenant", a.Tenant != ""}, {"audience", a.Audience != ""}} {
 		if s.set && !tokens {
 			f.warn("auth."+s.key, "has no effect in mode "+string(a.Mode))
 		}
-	}
-	for _, role := range slices.Sorted(maps.Keys(a.Roles)) {
-		if len(a.Roles[role]) == 0 {
-			f.bad("auth.roles."+string(role), "an empty list", "at least one claim value")
-		}
-	}
-	if len(a.Keys) > 0 && a.Mode != AuthFunctionKey {
-		f.warn("auth.keys", "has no effect in mode "+string(a.Mode))
-	}
-	if len(a.Keys) == 0 && a.Mode == AuthFunctionKey {
-		f.warn("auth.mode", "without auth.keys only the Functions host checks keys")
-	}
-	byKey := map[Secret]Role{}
-	for _, role := range slices.Sorted(maps.Keys(a.Keys)) {
-		k := a.Keys[role]
-		if !k.good() || k.Env() == "" {
-			f.bad("auth.keys."+string(role), hidden, wantKey)
-		} else if other, twice := byKey[k]; twice {
-			f.bad("auth.keys."+string(role), hidden, "another key than "+string(other)+" has")
-		}
-		byKey[k] = role
 	}
 }

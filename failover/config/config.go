@@ -183,27 +183,15 @@ type AuthMode string
 const (
 	AuthEntra       AuthMode = "entra"       // Entra tokens, verified here
 	AuthEasyAuth    AuthMode = "easyauth"    // App Service authentication in front of us
-	AuthFunctionKey AuthMode = "functionKey" // function keys
+	AuthFunctionKey AuthMode = "functionKey" // the Functions host has checked a key
 	AuthLoopback    AuthMode = "loopback"    // only callers on this machine
-)
-
-// Role is what a caller may do.
-type Role string
-
-const (
-	RoleReader   Role = "reader"
-	RoleOperator Role = "operator"
-	RoleApprover Role = "approver"
-	RoleSignaler Role = "signaler"
 )
 
 // Auth says who may call the HTTP API.
 type Auth struct {
 	Mode     AuthMode
-	Tenant   string            // entra: tenant GUID, required; easyauth: optional
-	Audience string            // entra: the token's aud, required; easyauth: optional
-	Roles    map[Role][]string // entra, easyauth: role or group claim values that grant the role; a role not named here is granted by its own name
-	Keys     map[Role]Secret   // functionKey: the key that grants the role; none: the Functions host alone checks keys
+	Tenant   string // entra: tenant GUID, required; easyauth: optional
+	Audience string // entra: the token's aud, required; easyauth: optional
 }
 
 // Timing holds the waits of the engine itself.

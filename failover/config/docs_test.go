@@ -130,8 +130,6 @@ func (p *page) value(n *yaml.Node) string {
 			s += "; a warning below " + text(n, "x-careful")
 		}
 		return s
-	case ref == "key":
-		return "`env:NAME`"
 	case ref != "":
 		return p.value(p.defs[ref])
 	}

@@ -115,18 +115,6 @@ func (d draw) auth() Auth {
 	if a.Mode == AuthEntra {
 		a.Tenant, a.Audience = "00000000-0000-0000-0000-0000000000AA", d.text("audience")
 	}
-	if d.coin("roles") {
-		a.Roles = map[Role][]string{}
-		for _, r := range some(d, "role", roles()...) {
-			a.Roles[r] = []string{d.text("claim")}
-		}
-	}
-	if d.coin("keys") {
-		a.Keys = map[Role]Secret{}
-		for _, r := range some(d, "key", roles()...) {
-			a.Keys[r] = Secret("env:KEY_" + strings.ToUpper(string(r)))
-		}
-	}
 	return a
 }
 

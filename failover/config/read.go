@@ -225,28 +225,6 @@ func (a *Auth) read(v node) {
 		"mode":     func(v node) { enum(v, &a.Mode, authModes()...) },
 		"tenant":   func(v node) { a.Tenant, _ = v.text("a tenant GUID") },
 		"audience": func(v node) { a.Audience, _ = v.text("the audience of our tokens") },
-		"roles": func(v node) {
-			a.Roles = map[Role][]string{}
-			known := fields{}
-			for _, role := range roles() {
-				known[string(role)] = func(v node) {
-					a.Roles[role] = v.texts("a list of claim values", "a role or group claim's value")
-				}
-			}
-			v.object("a mapping of roles to claim values", known)
-		},
-		"keys": func(v node) {
-			a.Keys = map[Role]Secret{}
-			known := fields{}
-			for _, role := range roles() {
-				known[string(role)] = func(v node) {
-					v.secret = true
-					s, _ := v.text(wantKey)
-					a.Keys[role] = Secret(s)
-				}
-			}
-			v.object("a mapping of roles to keys", known)
-		},
 	})
 }
 

@@ -50,7 +50,7 @@ func (c Config) tree(secret func(Secret) string) tree {
 			"operationsAtOnce":  c.EstateLimits.OperationsAtOnce,
 			"operationsPerHour": c.EstateLimits.OperationsPerHour,
 		},
-		"auth":   c.Auth.tree(secret),
+		"auth":   c.Auth.tree(),
 		"timing": c.Timing.tree(),
 	}
 	if c.Record.Blob != nil {
@@ -216,24 +216,10 @@ func (d Drill) tree() tree {
 	return t
 }
 
-func (a Auth) tree(secret func(Secret) string) tree {
+func (a Auth) tree() tree {
 	t := tree{"mode": string(a.Mode)}
 	put(t, "tenant", a.Tenant)
 	put(t, "audience", a.Audience)
-	if a.Roles != nil {
-		granted := tree{}
-		for role, values := range a.Roles {
-			granted[string(role)] = list(values)
-		}
-		t["roles"] = granted
-	}
-	if a.Keys != nil {
-		keys := tree{}
-		for role, k := range a.Keys {
-			keys[string(role)] = secret(k)
-		}
-		t["keys"] = keys
-	}
 	return t
 }
 

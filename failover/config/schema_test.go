@@ -134,8 +134,6 @@ func full(t testing.TB) Config {
 	g := c.Groups["east"]
 	g.Baseline = map[string]int32{"ashburn": 200, "chicago": 100, "dallas": 90}
 	c.Groups["east"] = g
-	c.Auth.Roles = map[Role][]string{RoleReader: {"a"}}
-	c.Auth.Keys = map[Role]Secret{RoleReader: "env:K"}
 	return c
 }
 

@@ -51,8 +51,6 @@ func channels() []Channel {
 	return []Channel{ChannelTeams, ChannelSlack, ChannelPagerDuty, ChannelWebhook, ChannelEventHub}
 }
 
-func roles() []Role { return []Role{RoleReader, RoleOperator, RoleApprover, RoleSignaler} }
-
 func levers() []policy.Lever {
 	return []policy.Lever{policy.LeverWeight, policy.LeverDisconnect, policy.LeverPeering}
 }
@@ -65,7 +63,6 @@ const (
 	wantIdentity = "managed, managed:<client id>, workload or developer"
 	wantCron     = `a cron schedule of five fields like "0 2 1 * *"`
 	wantDates    = "a date or two, like 2026-12-24 or 2026-12-15/2027-01-05"
-	wantKey      = "env:NAME, the environment variable that holds the key"
 )
 
 // wantChannel says what a channel's value must be.
