@@ -56,7 +56,7 @@ type Config struct {
 	APIVersion string                 // of Microsoft.Network; "" is DefaultAPIVersion. Sovereign clouds may lag
 	Budget     Budget                 // share of the published request limits; the zero value is 0.8 and 0.5
 
-	MaxWait    time.Duration // longest wait inside a call, for pacing or before a repeated read; 0 is 2 s
+	MaxWait    time.Duration // longest wait inside a call, for pacing a write or before a repeated read; reads are paced up to five times as long; 0 is 2 s
 	MaxElapsed time.Duration // longest time spent on repeating one read; 0 is 4 s, negative means one try
 
 	Now       func() time.Time                                 // nil is time.Now

@@ -11,8 +11,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
-
 	"erfailover/failover/executor"
 	"erfailover/failover/fault"
 )
@@ -284,5 +282,4 @@ func TestCredentials(t *testing.T) {
 	if _, err := newCredential("managed", Config{Cloud: "mars"}, env(app), none); err == nil {
 		t.Error("an unknown cloud must be refused")
 	}
-	_ = azidentity.ClientID("") // the type that a user-assigned identity is named by
 }

@@ -52,7 +52,8 @@ func (b *bucket) wait() time.Duration {
 // subscription. It is a pipeline policy.
 type pacer struct {
 	budget  Budget
-	maxWait time.Duration
+	maxWait time.Duration // of a write
+	maxRead time.Duration // of a read: a large estate is discovered in one call
 	now     func() time.Time
 	sleep   func(context.Context, time.Duration) error
 
@@ -67,7 +68,7 @@ type lanes struct {
 }
 
 func newPacer(cfg Config) *pacer {
-	return &pacer{budget: cfg.Budget, maxWait: cfg.MaxWait, now: cfg.Now, sleep: cfg.Sleep, subs: map[string]*lanes{}}
+	return &pacer{budget: cfg.Budget, maxWait: cfg.MaxWait, maxRead: 5 * cfg.MaxWait, now: cfg.Now, sleep: cfg.Sleep, subs: map[string]*lanes{}}
 }
 
 // Do implements policy.Policy. A wait longer than the bound is answered with
@@ -76,10 +77,8 @@ func (p *pacer) Do(req *policy.Request) (*http.Response, error) {
 	write := req.Raw().Method != http.MethodGet // a POST counts as a write, to be on the safe side
 	sub := subscriptionOf(req.Raw().URL.Path)
 	wait := p.take(sub, write)
-	if wait > p.maxWait {
-		return nil, &fault.Error{Op: "send request", Kind: fault.Throttled, Code: "Paced", RetryAfter: wait,
-			Hint: "many requests at once; they are spread to stay inside Azure's published limits",
-			Err:  errors.New("our share of the subscription's request limit is used up")}
+	if wait > p.bound(write) {
+		return nil, paced(wait)
 	}
 	if wait > 0 {
 		if err := p.sleep(req.Raw().Context(), wait); err != nil {
@@ -93,11 +92,40 @@ func (p *pacer) Do(req *policy.Request) (*http.Response, error) {
 	return resp, err
 }
 
+func paced(wait time.Duration) *fault.Error {
+	return &fault.Error{Op: "send request", Kind: fault.Throttled, Code: "Paced", RetryAfter: wait,
+		Hint: "many requests at once; they are spread to stay inside Azure's published limits",
+		Err:  errors.New("our share of the subscription's request limit is used up")}
+}
+
 // take takes a token and returns the wait that goes with it. A wait beyond the
 // bound takes nothing.
 func (p *pacer) take(sub string, write bool) time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	lane, wait := p.look(sub, write)
+	if wait <= p.bound(write) {
+		for i := range lane {
+			lane[i].level--
+		}
+	}
+	return wait
+}
+
+// full returns a fault when a write would now have to wait beyond the bound, so
+// that no read is spent on it.
+func (p *pacer) full(sub string) *fault.Error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if _, wait := p.look(sub, true); wait > p.maxWait {
+		return paced(wait)
+	}
+	return nil
+}
+
+// look returns the buckets that a request draws on, filled up to now, and the wait
+// that a token of each would cost.
+func (p *pacer) look(sub string, write bool) (*[2]bucket, time.Duration) {
 	now := p.now()
 	l := p.lanes(sub)
 	lane, until := &l.reads, l.until[0]
@@ -109,12 +137,15 @@ func (p *pacer) take(sub string, write bool) time.Duration {
 		lane[i].fill(now)
 		wait = max(wait, lane[i].wait())
 	}
-	if wait <= p.maxWait {
-		for i := range lane {
-			lane[i].level--
-		}
+	return lane, wait
+}
+
+// bound returns the longest wait inside a call.
+func (p *pacer) bound(write bool) time.Duration {
+	if write {
+		return p.maxWait
 	}
-	return wait
+	return p.maxRead
 }
 
 // lanes returns the buckets of a subscription.

@@ -66,7 +66,7 @@ func TestPacing(t *testing.T) {
 	count := func(sub string, write bool) (free, waiting int) {
 		for {
 			wait := p.take(sub, write)
-			if wait > 2*time.Second {
+			if wait > p.bound(write) {
 				return free, waiting
 			}
 			if wait == 0 {
@@ -79,8 +79,8 @@ func TestPacing(t *testing.T) {
 	if free, waiting := count("a", true); free != 160 || waiting != 16 {
 		t.Errorf("writes: %d at once and %d that wait; want 160 and 16", free, waiting)
 	}
-	if free, waiting := count("a", false); free != 125 || waiting != 25 {
-		t.Errorf("reads: %d at once and %d that wait; want 125 and 25", free, waiting)
+	if free, waiting := count("a", false); free != 125 || waiting != 125 {
+		t.Errorf("reads: %d at once and %d that wait; want 125 and 125", free, waiting)
 	}
 	if free, _ := count("b", true); free != 160 {
 		t.Errorf("another subscription has its own limits: %d", free)

@@ -110,6 +110,9 @@ func (l *lastCheck) Do(req *http.Request) (*http.Response, error) {
 
 // arm checks the deadline and watches the request from here on.
 func (l *lastCheck) arm(ctx context.Context, a *attempt) (context.Context, error) {
+	a.end()               // a request that was refused for its token is sent once more
+	a.handed.Store(false) // and that refusal was definite: nothing of it counts
+	a.got.Store(false)
 	ctx, cancel := context.WithCancelCause(ctx)
 	a.cancel = cancel
 	if !a.notAfter.IsZero() {

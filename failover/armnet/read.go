@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/url"
 	"slices"
 	"strings"
 
@@ -16,9 +15,6 @@ import (
 	"erfailover/failover/fault"
 	"erfailover/failover/topology"
 )
-
-// maxPages bounds a list: a gateway has at most some dozens of connections.
-const maxPages = 100
 
 // Read implements executor.Network: it reads resources in parallel.
 func (c *Client) Read(ctx context.Context, refs []executor.Ref) []executor.Reading {
@@ -57,6 +53,8 @@ func (c *Client) readOne(ctx context.Context, ref executor.Ref) executor.Reading
 		out.Circuit, err = c.readCircuit(ctx, op, id)
 	case executor.RefGateway:
 		out.Gateway, err = c.readGateway(ctx, op, id)
+	case executor.RefTraffic:
+		out.Traffic, err = c.readTraffic(ctx, op, id)
 	}
 	out.At = c.cfg.Now()
 	switch {
@@ -76,6 +74,7 @@ func fits(kind executor.RefKind, typ string) error {
 		executor.RefConnections: {events.TypeVNetGateway, events.TypeVWANGateway},
 		executor.RefCircuit:     {events.TypeCircuit},
 		executor.RefGateway:     {events.TypeVNetGateway, events.TypeVWANGateway},
+		executor.RefTraffic:     {events.TypeCircuit},
 	}
 	types, ok := want[kind]
 	if !ok {
@@ -98,91 +97,6 @@ func (c *Client) readConnection(ctx context.Context, op string, id events.Resour
 	}
 	state := conn.state // not a pointer into the body, which would be kept alive
 	return &state, nil
-}
-
-// listConnections lists a gateway's ExpressRoute connections and reads each: a
-// list may leave properties out, so its bodies cannot be compared with those of a
-// read. A connection that goes away in between is left out. Sorted by ID.
-func (c *Client) listConnections(ctx context.Context, op string, gw events.ResourceID) ([]executor.ConnectionState, error) {
-	ids, err := c.listIDs(ctx, op, gw)
-	if err != nil {
-		return nil, err
-	}
-	found := make([]*executor.ConnectionState, len(ids))
-	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(8)
-	for i, id := range ids {
-		g.Go(func() error {
-			state, err := c.readConnection(ctx, op, id)
-			if errors.Is(err, fault.NotFound) {
-				return nil
-			}
-			found[i] = state
-			return err
-		})
-	}
-	if err := g.Wait(); err != nil {
-		return nil, err
-	}
-	out := make([]executor.ConnectionState, 0, len(found))
-	for _, s := range found {
-		if s != nil {
-			out = append(out, *s)
-		}
-	}
-	slices.SortFunc(out, func(a, b executor.ConnectionState) int { return strings.Compare(a.ID, b.ID) })
-	return out, nil
-}
-
-// listIDs returns the IDs of a gateway's ExpressRoute connections, page by page.
-func (c *Client) listIDs(ctx context.Context, op string, gw events.ResourceID) ([]events.ResourceID, error) {
-	child, want := "/connections", events.TypeConnection
-	if gw.Type() == events.TypeVWANGateway {
-		child, want = "/expressRouteConnections", events.TypeVWANConnection
-	}
-	var ids []events.ResourceID
-	next := c.address(gw.String() + child)
-	for page := 0; next != ""; page++ {
-		if page == maxPages {
-			return nil, unreadable(op, gw.String(), fmt.Errorf("the list has more than %d pages", maxPages))
-		}
-		r, err := c.get(ctx, op, gw.String(), next)
-		if err != nil {
-			return nil, err
-		}
-		var list struct {
-			Value []struct {
-				ID         string `json:"id"`
-				Properties struct {
-					Type string `json:"connectionType"`
-				} `json:"properties"`
-			} `json:"value"`
-			Next string `json:"nextLink"`
-		}
-		if err := json.Unmarshal(r.body, &list); err != nil {
-			return nil, unreadable(op, gw.String(), err)
-		}
-		for _, v := range list.Value {
-			if t := v.Properties.Type; t != "" && !strings.EqualFold(t, "ExpressRoute") {
-				continue // a VPN or network-to-network connection of a coexisting gateway
-			}
-			id, err := events.ParseResourceID(v.ID)
-			if err != nil || id.Type() != want {
-				return nil, unreadable(op, gw.String(), errors.New("the list holds something else than connections"))
-			}
-			ids = append(ids, id)
-		}
-		if next = list.Next; next != "" {
-			u, err := url.Parse(next)
-			if err != nil {
-				return nil, unreadable(op, gw.String(), errors.New("the address of the next page cannot be read"))
-			}
-			if !sameHost(c.base, u) {
-				return nil, requestFault(op, gw.String(), foreignHost(u))
-			}
-		}
-	}
-	return ids, nil
 }
 
 // readCircuit reads a circuit, and the port of an ExpressRoute Direct circuit,
@@ -310,4 +224,26 @@ func (c *Client) readGateway(ctx context.Context, op string, id events.ResourceI
 			Err:  fmt.Errorf("gatewayType: %q is not ExpressRoute", clip(clean(t), 40))}
 	}
 	return gw, nil
+}
+
+// readTraffic reads the byte counters of a circuit's private peering. A counter
+// that is missing is an error: it is nothing, never 0.
+func (c *Client) readTraffic(ctx context.Context, op string, id events.ResourceID) (*executor.Traffic, error) {
+	r, err := c.get(ctx, op, id.String(), c.address(id.String()+"/peerings/AzurePrivatePeering/stats"))
+	if err != nil {
+		return nil, err
+	}
+	var b struct {
+		PrimaryIn    *int64 `json:"primarybytesIn"`
+		PrimaryOut   *int64 `json:"primarybytesOut"`
+		SecondaryIn  *int64 `json:"secondarybytesIn"`
+		SecondaryOut *int64 `json:"secondarybytesOut"`
+	}
+	if err := json.Unmarshal(r.body, &b); err != nil {
+		return nil, unreadable(op, id.String(), err)
+	}
+	if b.PrimaryIn == nil || b.PrimaryOut == nil || b.SecondaryIn == nil || b.SecondaryOut == nil {
+		return nil, unreadable(op, id.String(), errors.New("a byte counter is missing"))
+	}
+	return &executor.Traffic{In: [2]int64{*b.PrimaryIn, *b.SecondaryIn}, Out: [2]int64{*b.PrimaryOut, *b.SecondaryOut}}, nil
 }

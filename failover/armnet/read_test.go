@@ -108,6 +108,31 @@ func TestReadConnectionsOfAHub(t *testing.T) {
 	}
 }
 
+// What a list tells in full is not read once more; its hash is not told.
+func TestListThatTellsEnough(t *testing.T) {
+	a := newAzure(t).on("GET", testGW+"/connections", answer{200, nil, `{"value":[` + connBody + `]}`})
+	got := readOne(t, a.client(), executor.RefConnections, testGW)
+	if got.Err != nil || len(got.Connections) != 1 || got.Connections[0].Weight != 100 || got.Connections[0].Circuit != testER || got.Connections[0].Rest != "" {
+		t.Errorf("got %+v %v", got.Connections, got.Err)
+	}
+	if n := len(a.requests("GET")); n != 1 {
+		t.Errorf("%d requests", n)
+	}
+}
+
+func TestReadTraffic(t *testing.T) {
+	path := testER + "/peerings/azureprivatepeering/stats"
+	a := newAzure(t).on("GET", path, answer{200, nil, `{"primarybytesIn":1,"primarybytesOut":2,"secondarybytesIn":3,"secondarybytesOut":0}`})
+	got := readOne(t, a.client(), executor.RefTraffic, testER)
+	if got.Err != nil || *got.Traffic != (executor.Traffic{In: [2]int64{1, 3}, Out: [2]int64{2, 0}}) {
+		t.Errorf("got %+v %v", got.Traffic, got.Err)
+	}
+	a.on("GET", path, answer{200, nil, `{"primarybytesIn":1,"primarybytesOut":2,"secondarybytesIn":null}`})
+	if got := readOne(t, a.client(), executor.RefTraffic, testER); asFault(t, got.Err).Code != "UnreadableAnswer" {
+		t.Errorf("a missing counter is nothing, never 0: %+v", got)
+	}
+}
+
 func TestListsThatAreRefused(t *testing.T) {
 	evil := newAzure(t)
 	tests := map[string]struct{ body, code string }{

@@ -81,6 +81,9 @@ func (c *Client) begin(ctx context.Context, w executor.Write) executor.Begun {
 	if f != nil {
 		return notApplied(f)
 	}
+	if f := c.pace.full(id.Subscription); f != nil {
+		return notApplied(requestFault(opWrite, w.Connection, f))
+	}
 	r, err := c.get(ctx, opWrite, w.Connection, c.address(id.String()))
 	if err != nil {
 		return notApplied(requestFault(opWrite, w.Connection, err))
