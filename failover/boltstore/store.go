@@ -34,6 +34,7 @@ var (
 type Store struct {
 	path string
 	db   *bbolt.DB
+	file *os.File    // db's own; held to let its lock go when db cannot
 	sick atomic.Bool // bbolt panicked over bad pages: its locks and pages are not to be trusted
 }
 
@@ -45,7 +46,6 @@ var _ record.Store = (*Store)(nil)
 // when the disk fails or is full.
 func Open(path string) (*Store, error) {
 	s := &Store{path: path}
-	var file *os.File
 	err := guard(func() (err error) {
 		s.db, err = bbolt.Open(path, 0o600, &bbolt.Options{
 			Timeout:      lockWait,
@@ -53,7 +53,7 @@ func Open(path string) (*Store, error) {
 			NoStatistics: true,
 			OpenFile: func(name string, flag int, mode os.FileMode) (*os.File, error) {
 				f, err := os.OpenFile(name, flag, mode)
-				file = f
+				s.file = f
 				return f, err
 			},
 		})
@@ -70,8 +70,8 @@ func Open(path string) (*Store, error) {
 	}
 	if s.db != nil && !errors.Is(err, errPages) {
 		err = errors.Join(err, s.db.Close())
-	} else if file != nil {
-		_ = file.Close() // bbolt closes it itself unless it panicked; either way the lock goes
+	} else if s.file != nil {
+		s.abandon()
 	}
 	return nil, s.fail("open record file", path, err)
 }
@@ -130,12 +130,21 @@ func (s *Store) Path() string { return s.path }
 // fail with Unavailable.
 func (s *Store) Close() error {
 	if s.sick.Load() {
-		return nil // its locks are lost; the process is about to end
+		s.abandon()
+		return nil
 	}
 	if err := s.db.Close(); err != nil {
 		return s.fail("close record file", s.path, err)
 	}
 	return nil
+}
+
+// abandon lets the file go without bbolt, whose own locks may be held for ever
+// after a panic. The file's pages stay mapped until the process ends. Where bbolt
+// has closed the file already, nothing happens.
+func (s *Store) abandon() {
+	unlock(s.file)
+	_ = s.file.Close()
 }
 
 // WriteTo writes a backup to w while the store stays in use: a record file of its
