@@ -94,6 +94,7 @@ func TestRestHash(t *testing.T) {
 		"etag":              {`W/\"1\"`, `W/\"2\"`},
 		"bytes":             {`: 7,`, `: 9,`},
 		"mask":              {`"authorizationKey": "*****************",`, ``},
+		"key shown":         {`"*****************"`, `"key-secret"`},
 		"case of an ID":     {`resourceGroups/net/providers/Microsoft.Network/virtualNetworkGateways`, `resourcegroups/NET/providers/microsoft.network/VirtualNetworkGateways`},
 		"order":             {`"location": "eastus",`, ``},
 	}

@@ -29,7 +29,7 @@ const DefaultAPIVersion = "2025-09-01"
 const (
 	dialTimeout   = 2 * time.Second  // to reach ARM at all; with one more try a dead endpoint is reported in under 5 s
 	answerTimeout = 30 * time.Second // from the request to the first byte of the answer
-	tryTimeout    = 10 * time.Second // one try of a read
+	tryTimeout    = 10 * time.Second // one try of a read, beside the wait for its turn
 	maxAnswer     = 32 << 20         // bytes of one answer
 	parallel      = 32               // requests of one batch at once
 )

@@ -2,9 +2,13 @@ package armnet
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
+	"io"
+	"log"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
@@ -114,7 +118,7 @@ func TestRepeatedReads(t *testing.T) {
 				t.Errorf("%d tries, want %d", n, tt.tries)
 			}
 			for _, r := range tt.answers[:tt.tries-1] {
-				if min := retryAfter(header(r.head), now); now.Sub(someTime) < min {
+				if least := retryAfter(header(r.head), now); now.Sub(someTime) < least {
 					t.Errorf("waited %v, Azure asked for %v", now.Sub(someTime), min)
 				}
 			}
@@ -207,6 +211,20 @@ func TestUntrustedCertificate(t *testing.T) {
 	got := readOne(t, c, executor.RefConnection, testConn)
 	if f := asFault(t, got.Err); f.Kind != fault.Denied || !strings.Contains(f.Hint, "SSL_CERT_FILE") {
 		t.Errorf("got %v, %s", got.Err, f.Hint)
+	}
+}
+
+// TLS before 1.2 is refused.
+func TestOldTLS(t *testing.T) {
+	a := newAzure(t)
+	old := httptest.NewUnstartedServer(a)
+	old.TLS = &tls.Config{MaxVersion: tls.VersionTLS11, MinVersion: tls.VersionTLS10}
+	old.Config.ErrorLog = log.New(io.Discard, "", 0)
+	old.StartTLS()
+	defer old.Close()
+	c := a.client(func(c *Config) { c.Endpoint = old.URL; c.MaxElapsed = -1 })
+	if got := readOne(t, c, executor.RefConnection, testConn); got.Err == nil || !strings.Contains(got.Err.Error(), "protocol version") {
+		t.Errorf("got %+v", got)
 	}
 }
 

@@ -76,8 +76,9 @@ func newPacer(cfg Config) *pacer {
 func (p *pacer) Do(req *policy.Request) (*http.Response, error) {
 	write := req.Raw().Method != http.MethodGet // a POST counts as a write, to be on the safe side
 	sub := subscriptionOf(req.Raw().URL.Path)
-	wait := p.take(sub, write)
-	if wait > p.bound(write) {
+	bound := p.bound(req.Raw().Context(), write)
+	wait := p.take(sub, write, bound)
+	if wait > bound {
 		return nil, paced(wait)
 	}
 	if wait > 0 {
@@ -100,11 +101,11 @@ func paced(wait time.Duration) *fault.Error {
 
 // take takes a token and returns the wait that goes with it. A wait beyond the
 // bound takes nothing.
-func (p *pacer) take(sub string, write bool) time.Duration {
+func (p *pacer) take(sub string, write bool, bound time.Duration) time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	lane, wait := p.look(sub, write)
-	if wait <= p.bound(write) {
+	if wait <= bound {
 		for i := range lane {
 			lane[i].level--
 		}
@@ -140,9 +141,13 @@ func (p *pacer) look(sub string, write bool) (*[2]bucket, time.Duration) {
 	return lane, wait
 }
 
+// briefKey marks the context of requests that are better told to come again than
+// kept waiting: looks at running operations.
+type briefKey struct{}
+
 // bound returns the longest wait inside a call.
-func (p *pacer) bound(write bool) time.Duration {
-	if write {
+func (p *pacer) bound(ctx context.Context, write bool) time.Duration {
+	if write || ctx.Value(briefKey{}) != nil {
 		return p.maxWait
 	}
 	return p.maxRead

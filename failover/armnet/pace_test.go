@@ -40,7 +40,7 @@ func TestPacingStaysInsideTheLimits(t *testing.T) {
 		var sent []time.Time // when each granted write goes out
 		for range rapid.IntRange(1, 60).Draw(t, "bursts") {
 			for range rapid.IntRange(1, 60).Draw(t, "writes") {
-				if wait := p.take("s", true); wait <= p.maxWait {
+				if wait := p.take("s", true, p.maxWait); wait <= p.maxWait {
 					sent = append(sent, clk.now.Add(wait))
 				}
 			}
@@ -65,8 +65,9 @@ func TestPacing(t *testing.T) {
 	p := newPacer(Config{Budget: Budget{Writes: 0.8, Reads: 0.5}, MaxWait: 2 * time.Second, Now: clk.Now, Sleep: clk.Sleep})
 	count := func(sub string, write bool) (free, waiting int) {
 		for {
-			wait := p.take(sub, write)
-			if wait > p.bound(write) {
+			bound := p.bound(t.Context(), write)
+			wait := p.take(sub, write, bound)
+			if wait > bound {
 				return free, waiting
 			}
 			if wait == 0 {
@@ -96,7 +97,7 @@ func TestPacingAnswersInsteadOfSleeping(t *testing.T) {
 	a := newAzure(t).on("GET", testConn, answer{200, nil, connBody}).on("PUT", testConn, answer{200, nil, connBody})
 	clk := &stepClock{now: someTime}
 	c := a.client(func(c *Config) { c.Now, c.Sleep = clk.Now, clk.Sleep })
-	for c.pace.take(subscriptionOf(testConn), true) <= 2*time.Second {
+	for c.pace.take(subscriptionOf(testConn), true, 2*time.Second) <= 2*time.Second {
 	}
 	b := begin(t, c, raise())
 	if f := asFault(t, b.Err); b.Outcome != executor.NotApplied || b.Sent || f.Kind != fault.Throttled || f.Code != "Paced" || b.RetryAfter <= 2*time.Second || b.RetryAfter > 3*time.Second {
@@ -108,6 +109,25 @@ func TestPacingAnswersInsteadOfSleeping(t *testing.T) {
 	clk.now = clk.now.Add(b.RetryAfter)
 	if b := begin(t, c, raise()); b.Outcome != executor.Applied {
 		t.Errorf("after the wait: %+v", b)
+	}
+}
+
+// A look at an operation is told to come again rather than kept waiting as long as
+// a read.
+func TestPacingOfLooks(t *testing.T) {
+	a := newAzure(t).on("GET", testOp, answer{200, nil, `{"status":"Succeeded"}`}).on("GET", testConn, answer{200, nil, connBody})
+	clk := &stepClock{now: someTime}
+	c := a.client(func(c *Config) { c.Now, c.Sleep = clk.Now, clk.Sleep })
+	for c.pace.take(subscriptionOf(testConn), false, 3*time.Second) <= 3*time.Second {
+	}
+	w := raise()
+	token := asyncToken(a.srv.URL, typeVNetWrite)
+	p := c.Poll(t.Context(), []executor.Running{{Token: token, Write: &w}})[0]
+	if f := asFault(t, p.Err); p.Done || p.Token != token || f.Code != "Paced" || p.RetryAfter <= 2*time.Second {
+		t.Errorf("got %+v", p)
+	}
+	if got := readOne(t, c, executor.RefConnection, testConn); got.Err != nil || !clk.now.After(someTime.Add(2*time.Second)) {
+		t.Errorf("a read waits: %+v", got)
 	}
 }
 

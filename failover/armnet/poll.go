@@ -72,7 +72,7 @@ func (c *Client) poll(ctx context.Context, r executor.Running) executor.Polled {
 		// It will never be followed: a read of the connection decides.
 		return executor.Polled{Done: true, Outcome: executor.Unknown, Err: f}
 	}
-	ctx, cancel := context.WithTimeout(ctx, tryTimeout)
+	ctx, cancel := context.WithTimeout(context.WithValue(ctx, briefKey{}, true), tryTimeout+c.pace.maxWait)
 	defer cancel()
 	look, err := c.resume(ctx, r)
 	if err != nil {

@@ -19,16 +19,16 @@ type reply struct {
 }
 
 // hinted is a BackOff that never waits less than the server asked for, and gives
-// up rather than wait longer than its cap.
+// up rather than wait longer than most.
 type hinted struct {
 	backoff.BackOff
-	hint, cap time.Duration
+	hint, most time.Duration
 }
 
 // NextBackOff implements backoff.BackOff.
 func (h *hinted) NextBackOff() time.Duration {
 	d := h.BackOff.NextBackOff()
-	if d == backoff.Stop || h.hint > h.cap {
+	if d == backoff.Stop || h.hint > h.most {
 		return backoff.Stop
 	}
 	return max(d, h.hint)
@@ -68,7 +68,7 @@ func (c *Client) get(ctx context.Context, op, target, address string) (reply, er
 	exp.InitialInterval, exp.MaxInterval = 200*time.Millisecond, c.cfg.MaxWait
 	exp.MaxElapsedTime = c.cfg.MaxElapsed
 	exp.Clock = clock(c.cfg.Now)
-	pace := &hinted{BackOff: exp, cap: c.cfg.MaxWait}
+	pace := &hinted{BackOff: exp, most: c.cfg.MaxWait}
 	if c.cfg.MaxElapsed < 0 {
 		pace.BackOff = &backoff.StopBackOff{}
 	}
@@ -104,7 +104,7 @@ func again(f *fault.Error) bool {
 
 // getOnce makes one try.
 func (c *Client) getOnce(ctx context.Context, op, target, address string) (reply, *fault.Error) {
-	ctx, cancel := context.WithTimeout(ctx, tryTimeout)
+	ctx, cancel := context.WithTimeout(ctx, tryTimeout+c.pace.maxRead)
 	defer cancel()
 	req, err := runtime.NewRequest(ctx, http.MethodGet, address)
 	if err != nil {
