@@ -119,7 +119,7 @@ func TestRepeatedReads(t *testing.T) {
 			}
 			for _, r := range tt.answers[:tt.tries-1] {
 				if least := retryAfter(header(r.head), now); now.Sub(someTime) < least {
-					t.Errorf("waited %v, Azure asked for %v", now.Sub(someTime), min)
+					t.Errorf("waited %v, Azure asked for %v", now.Sub(someTime), least)
 				}
 			}
 			if now.Sub(someTime) > 4*time.Second {
