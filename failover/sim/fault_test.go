@@ -182,6 +182,7 @@ func TestOperationAddresses(t *testing.T) {
 	b.want("pace", b.get(honest).header.Get("Retry-After"), "3")
 	unsigned, _, _ := strings.Cut(honest, "&")
 	b.want("without its signature", b.get(unsigned).status, 403)
+	b.want("with another signature", b.get(strings.Replace(honest, "h=", "h=0", 1)).status, 403)
 
 	b.arm.Inject(Rule{Match{Kind: KindOperation}, Fault{Kind: OperationExpired}})
 	b.want("expired", b.get(honest).status, 404)

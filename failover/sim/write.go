@@ -100,7 +100,7 @@ func (f *Fabric) idle(op *operation) {
 		op.lost = true
 	case NoOpHangs:
 	}
-	op.lands, op.ends, op.gateway = time.Time{}, time.Time{}, ""
+	op.lands, op.ends = time.Time{}, time.Time{}
 	f.connections[op.target].set("provisioningState", succeeded)
 	f.close(op)
 }
