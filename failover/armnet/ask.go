@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
@@ -191,10 +190,16 @@ func decodePeers(raw jsontext.Value, a *executor.Answer) error {
 		return err
 	}
 	for _, r := range rows {
-		state := clip(clean(strings.Trim(string(r.State), `"`)), 40)
+		state := string(r.State)
+		if r.State.Kind() == '"' {
+			if err := json.Unmarshal(r.State, &state); err != nil {
+				return err
+			}
+		}
+		state = clip(clean(state), 40)
 		p := executor.Peer{Neighbor: clip(clean(r.Neighbor), 100), ASN: r.AS, State: state}
-		if n, err := strconv.Atoi(state); err == nil && n >= 0 && n <= maxPrefixes {
-			p.Established, p.Prefixes = true, n
+		if n, err := strconv.ParseUint(state, 10, 31); err == nil && n <= maxPrefixes { // digits alone
+			p.Established, p.Prefixes = true, int(n)
 		}
 		a.Peers = append(a.Peers, p)
 	}

@@ -90,6 +90,7 @@ func TestRepeatedReads(t *testing.T) {
 		wait    time.Duration
 	}{
 		{"ill twice", []answer{{500, nil, ""}, {503, nil, ""}, {200, nil, connBody}}, 3, "", 0},
+		{"ill for a second", []answer{{503, map[string]string{"Retry-After": "1"}, ""}, {200, nil, connBody}}, 2, "", 0},
 		{"throttled for a second", []answer{{429, map[string]string{"Retry-After": "1"}, ""}, {200, nil, connBody}}, 2, "", 0},
 		{"throttled for 300 ms", []answer{{429, map[string]string{"x-ms-retry-after-ms": "300"}, ""}, {200, nil, connBody}}, 2, "", 0},
 		{"throttled for long", []answer{{429, map[string]string{"Retry-After": "300"}, ""}, {200, nil, connBody}}, 1, fault.Throttled, 5 * time.Minute},

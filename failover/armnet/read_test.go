@@ -189,13 +189,16 @@ func TestReadingsInOneBatch(t *testing.T) {
 func FuzzAnswers(f *testing.F) {
 	f.Add([]byte(`{"value":[{"neighbor":"1.1.1.1","as":65001,"statePfxRcd":"12","network":"10.0.0.0/8","weight":1,"age":1}]}`))
 	f.Add([]byte(circuitBody))
+	f.Add([]byte(bgpRows))
+	f.Add([]byte(`{"value":[{"statePfxRcd":"-0"},{"statePfxRcd":"+5"},{"statePfxRcd":"1\u0032"},{"statePfxRcd":1e3},{"statePfxRcd":null},{}]}`))
 	f.Add([]byte(`{"status":"Failed","error":{"code":"x","message":"Bearer eyJhbGciOiJIUzI1NiJ9.x.y"}}`))
 	id := mustID(f, testER)
 	f.Fuzz(func(t *testing.T, body []byte) {
 		for _, k := range []executor.QuestionKind{executor.AskBGP, executor.AskARP, executor.AskRoutes} {
 			if a, err := decodeAnswer(executor.Question{Kind: k}, body, someTime); err == nil {
 				for _, p := range a.Peers {
-					if p.Established != (p.Prefixes > 0 || p.State == "0" || strings.Trim(p.State, "0+-") == "") || p.Prefixes < 0 {
+					digits := p.State != "" && strings.Trim(p.State, "0123456789") == ""
+					if p.Prefixes < 0 || p.Prefixes > maxPrefixes || p.Established && !digits || !p.Established && p.Prefixes != 0 {
 						t.Fatalf("%+v", p)
 					}
 				}
