@@ -20,8 +20,9 @@ type ballot struct {
 
 // vote is what one observer says, of what counts.
 type vote struct {
-	down [2]bool
-	bad  bool
+	down  [2]bool
+	lossy [2]bool // packets are lost
+	bad   bool
 }
 
 func (b *ballot) up(c claim) {
@@ -45,6 +46,7 @@ func (b *ballot) against(c claim, since time.Time) {
 		case !c.on[l]:
 		case c.State == events.Degraded:
 			b.loss[l] = true
+			who.lossy[l] = c.excuse == "" && c.Plane == events.DataPlane
 		default:
 			b.down[l] = true
 			if c.excuse == "" {
@@ -90,16 +92,28 @@ func (s *sum) count(b ballot, r Rule) {
 			s.links[l] = Unknown
 		}
 	}
-	for i, v := range b.by {
-		says := v.down[0] && v.down[1] || v.bad && move
-		if !says || voters[i] == events.Read && !r.ConfirmByRead {
-			continue
-		}
-		s.saying++
-		s.readSays = s.readSays || voters[i] == events.Read
-	}
+	s.poll(b, r, move)
 	if up[0] && up[1] {
 		s.proven = earlier(b.upAt[0], b.upAt[1])
+	}
+}
+
+// poll counts the observers that say Down. Once one does, another that sees packets
+// lost on both links bears it out: in a grey failure some packets still pass.
+func (s *sum) poll(b ballot, r Rule, move bool) {
+	borne := 0
+	for i, v := range b.by {
+		switch {
+		case voters[i] == events.Read && !r.ConfirmByRead:
+		case v.down[0] && v.down[1] || v.bad && move:
+			s.saying++
+			s.readSays = s.readSays || voters[i] == events.Read
+		case (v.lossy[0] || v.down[0]) && (v.lossy[1] || v.down[1]):
+			borne++
+		}
+	}
+	if s.saying > 0 {
+		s.saying += borne
 	}
 }
 

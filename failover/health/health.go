@@ -109,7 +109,7 @@ func defaultAge(o events.Observer) time.Duration {
 	case events.Gateway:
 		return 15 * time.Minute
 	case events.Probe:
-		return 2 * time.Minute
+		return 10 * time.Minute
 	case events.Read:
 		return 5 * time.Minute
 	case events.ServiceHealth, events.ActivityLog, events.Person:

@@ -107,12 +107,23 @@ func (n *naive) weigh(m Memory, r Rule, now time.Time) verdict {
 			countsDown[f.link] = true
 			says[f.Observer][string(f.link)] = true
 		}
+		if f.State == events.Down || f.Plane == events.DataPlane {
+			says[f.Observer]["hurt "+string(f.link)] = true
+		}
 	}
 	move := r.Degraded == DegradeMove
+	borne := 0
 	for o, s := range says {
 		if (s["primary"] && s["secondary"] || move) && (o != events.Read || r.ConfirmByRead) {
 			v.saying++
+			continue
 		}
+		if s["hurt primary"] && s["hurt secondary"] && (o != events.Read || r.ConfirmByRead) {
+			borne++
+		}
+	}
+	if v.saying > 0 {
+		v.saying += borne
 	}
 	allDown := down[events.Primary] && down[events.Secondary]
 	switch {

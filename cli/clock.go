@@ -1,0 +1,87 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// clockVariable makes a process run on the demo's clock. It is refused in a
+// function app.
+const clockVariable = "ERFAILOVER_DEMO_CLOCK"
+
+// clock tells the time, real or faster. The zero value is the real clock.
+type clock struct {
+	start time.Time // estate time at base
+	base  time.Time // real time, with its monotonic part
+	speed float64   // estate seconds in a real second; 0 is the real clock
+}
+
+// newClock returns a clock that shows start now and runs speed times as fast.
+func newClock(start time.Time, speed float64) *clock {
+	return &clock{start: start, base: time.Now(), speed: speed}
+}
+
+// Now returns the present time. It never runs backwards.
+func (c *clock) Now() time.Time {
+	if c.speed == 0 {
+		return time.Now()
+	}
+	return c.start.Add(time.Duration(float64(time.Since(c.base)) * c.speed))
+}
+
+// Sleep waits for d of this clock's time, or until ctx ends.
+func (c *clock) Sleep(ctx context.Context, d time.Duration) error {
+	if c.speed != 0 {
+		d = time.Duration(float64(d) / c.speed)
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-t.C:
+		return nil
+	}
+}
+
+// real returns how long d of this clock's time takes.
+func (c *clock) real(d time.Duration) time.Duration {
+	if c.speed == 0 {
+		return d
+	}
+	return time.Duration(float64(d) / c.speed)
+}
+
+// String returns what another process needs to run on the same clock.
+func (c *clock) String() string {
+	return fmt.Sprintf("%s@%d@%g", c.start.UTC().Format(time.RFC3339Nano), c.base.UnixNano(), c.speed)
+}
+
+// clockFrom reads what String wrote; "" is the real clock.
+func clockFrom(text string) (*clock, error) {
+	if text == "" {
+		return &clock{}, nil
+	}
+	parts := strings.Split(text, "@")
+	if len(parts) != 3 {
+		return nil, fmt.Errorf("%s: got %q, want start@base@speed", clockVariable, text)
+	}
+	start, err := time.Parse(time.RFC3339Nano, parts[0])
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", clockVariable, err)
+	}
+	nanos, err := strconv.ParseInt(parts[1], 10, 64)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", clockVariable, err)
+	}
+	speed, err := strconv.ParseFloat(parts[2], 64)
+	if err != nil || speed < 1 || speed > 1000 {
+		return nil, fmt.Errorf("%s: speed %q, want 1 to 1000", clockVariable, parts[2])
+	}
+	now := time.Now()
+	passed := now.Sub(time.Unix(0, nanos))
+	return &clock{start: start.Add(time.Duration(float64(passed) * speed)), base: now, speed: speed}, nil
+}

@@ -1,0 +1,66 @@
+package cli
+
+import (
+	"context"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"erfailover/failover/config"
+	"erfailover/failover/fault"
+	"erfailover/handlers"
+)
+
+// handlerCommand serves the Functions host.
+func handlerCommand() *cobra.Command {
+	var path string
+	c := &cobra.Command{
+		Use:   "handler",
+		Short: "Serve the Azure Functions host as its custom handler",
+		Long: `Serve the Azure Functions host as its custom handler.
+
+The host starts this command and tells the port in FUNCTIONS_CUSTOMHANDLER_PORT.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, err := readConfig(path, cmd.OutOrStdout())
+			if err != nil {
+				return err
+			}
+			return serveHandler(cmd.Context(), cfg)
+		},
+	}
+	c.Flags().StringVar(&path, "config", "", "the configuration (default: ERFAILOVER_CONFIG)")
+	return c
+}
+
+// serveHandler runs until the context ends.
+func serveHandler(ctx context.Context, cfg config.Config) error {
+	log := newLog(os.Stdout, time.Now)
+	p, err := wire(cfg, log)
+	if err != nil {
+		return err
+	}
+	p.log = newLog(os.Stdout, p.clock.Now).With().Str("component", "engine").Logger()
+	p.engine.Log = p.log
+	go warm(ctx, p)
+	err = handlers.Serve(ctx, handlers.Options{
+		Engine: faced(p.engine), Letters: handlers.NewRecordLetters(p.store), Parse: handlers.ParseEvents,
+		Auth: handlers.Auth{Mode: handlers.Mode(cfg.Auth.Mode)}, Log: newLog(os.Stdout, p.clock.Now).With().Str("component", "handlers").Logger(),
+		Now: p.clock.Now, Status: p.status, Operation: p.operation, Ready: p.ready,
+	})
+	if closed := p.close(); err == nil {
+		err = closed
+	}
+	return err
+}
+
+// warm fetches a token and opens the connection to Azure, so that the first write
+// does not pay for them.
+func warm(ctx context.Context, p *parts) {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	if err := p.net.Warm(ctx); err != nil && ctx.Err() == nil {
+		p.log.Warn().Str("event", "azure.unreachable").Str("hint", fault.HintOf(err)).Err(err).Msg("Azure could not be reached at start; it is tried again when it is needed")
+	}
+}

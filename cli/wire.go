@@ -1,0 +1,158 @@
+package cli
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"erfailover/events"
+	"erfailover/failover"
+	"erfailover/failover/armnet"
+	"erfailover/failover/boltstore"
+	"erfailover/failover/config"
+	"erfailover/failover/executor"
+	"erfailover/failover/fault"
+	"erfailover/failover/record"
+	"erfailover/handlers"
+)
+
+// parts is everything that a serving process is made of.
+type parts struct {
+	config config.Config
+	engine *failover.Engine
+	store  record.Store
+	net    *armnet.Client
+	clock  *clock
+	log    zerolog.Logger
+	close  func() error
+}
+
+// readConfig reads and checks the configuration. Warnings go to w.
+func readConfig(path string, w io.Writer) (config.Config, error) {
+	if path == "" {
+		path = os.Getenv("ERFAILOVER_CONFIG")
+	}
+	if path == "" {
+		return config.Config{}, &exitError{exitUsage, errors.New("no configuration: name one with --config or ERFAILOVER_CONFIG")}
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return config.Config{}, &exitError{exitUsage, fmt.Errorf("read the configuration: %w", err)}
+	}
+	cfg, warnings, err := config.Parse(text)
+	for _, warn := range warnings {
+		fmt.Fprintln(w, "warning:", warn)
+	}
+	if err != nil {
+		return config.Config{}, &exitError{exitUsage, err}
+	}
+	return cfg, nil
+}
+
+// wire makes the parts that a configuration asks for.
+func wire(cfg config.Config, log zerolog.Logger) (*parts, error) {
+	demo := os.Getenv(clockVariable)
+	if demo != "" && os.Getenv("WEBSITE_SITE_NAME") != "" {
+		return nil, &exitError{exitUsage, fmt.Errorf("%s is for the demo and is refused in a function app", clockVariable)}
+	}
+	clk, err := clockFrom(demo)
+	if err != nil {
+		return nil, &exitError{exitUsage, err}
+	}
+	store, closeStore, err := openStore(cfg.Record)
+	if err != nil {
+		return nil, err
+	}
+	net, err := dial(cfg.Azure, clk)
+	if err != nil {
+		return nil, errors.Join(err, closeStore())
+	}
+	p := &parts{config: cfg, store: store, net: net, clock: clk, log: log, close: closeStore}
+	p.engine = failover.New(settings(cfg, p))
+	return p, nil
+}
+
+// openStore opens the record.
+func openStore(r config.Record) (record.Store, func() error, error) {
+	if r.Blob != nil {
+		return nil, nil, &fault.Error{Op: "open the record", Target: r.Blob.Account, Kind: fault.Invalid, Hint: "use record.bolt for now", Err: errors.New("a record on Azure Blob is not part of this version")}
+	}
+	s, err := boltstore.Open(r.Bolt)
+	if err != nil {
+		return nil, nil, err
+	}
+	return s, s.Close, nil
+}
+
+// dial makes the client of Azure Resource Manager. It sends nothing.
+func dial(a config.Azure, clk *clock) (*armnet.Client, error) {
+	c := armnet.Config{Cloud: armnet.Cloud(a.Cloud), Budget: armnet.Budget{Writes: a.Budget.Writes, Reads: a.Budget.Reads}, Now: clk.Now, Sleep: clk.Sleep}
+	if a.Custom != nil {
+		c.Endpoint, c.Audience, c.Authority = a.Custom.ResourceManager, a.Custom.Audience, a.Custom.Authority
+	}
+	cred, err := armnet.NewCredential(armnet.Identity(a.Identity.String()), c)
+	if err != nil {
+		return nil, err
+	}
+	c.Credential = cred
+	return armnet.New(c)
+}
+
+// settings turns the configuration into the engine's settings.
+func settings(cfg config.Config, p *parts) failover.Settings {
+	topo := cfg.Topology()
+	rules := map[string]failover.GroupRules{}
+	for _, g := range topo.Groups {
+		rules[g.Name] = failover.GroupRules{Policy: cfg.PolicyRule(g.Name), Health: cfg.HealthRule(g.Name), Baseline: cfg.Groups[g.Name].Baseline}
+	}
+	t := failover.DefaultTiming()
+	t.Linger, t.SendDeadline, t.Landing, t.ReadDeadline = cfg.Timing.Linger, cfg.Timing.SendDeadline, cfg.Timing.Landing, cfg.Timing.ReadDeadline
+	t.Reread = cfg.Timing.Poll.All
+	return failover.Settings{
+		Store: p.store, Network: executor.Network(p.net), Clock: p.clock, Log: p.log, ID: randomID, Owner: owner(),
+		Topology: topo, Hash: cfg.Hash(), Rules: rules, Limits: cfg.Limits(), Timing: t,
+	}
+}
+
+// randomID returns 16 random hex digits.
+func randomID() string {
+	var b [8]byte
+	if _, err := rand.Read(b[:]); err != nil {
+		panic(err) // the system has no randomness: nothing can be fenced
+	}
+	return hex.EncodeToString(b[:])
+}
+
+// owner names this process for leases and logs.
+func owner() string {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unnamed"
+	}
+	return strings.ToLower(host) + "-" + randomID()[:6]
+}
+
+// faced shows the engine to the handlers.
+func faced(e *failover.Engine) handlers.Engine {
+	return handlers.EngineFuncs{
+		HandleFunc: func(ctx context.Context, signals []events.Signal) (handlers.Receipt, error) {
+			r, err := e.Handle(ctx, signals)
+			return handlers.Receipt{Applied: r.Applied, Repeated: r.Repeated + r.SetAside, Unknown: r.Unknown + r.Refused, Groups: r.Groups, Operations: r.Operations}, err
+		},
+		TickFunc: e.Tick,
+	}
+}
+
+// newLog returns the process's logger: one JSON object a line, to stdout, since the
+// host takes stderr for errors.
+func newLog(w io.Writer, now func() time.Time) zerolog.Logger {
+	return zerolog.New(w).Hook(zerolog.HookFunc(func(e *zerolog.Event, _ zerolog.Level, _ string) { e.Time("time", now()) }))
+}
