@@ -141,6 +141,12 @@ func TestPacingLearns(t *testing.T) {
 	if !clk.now.Equal(someTime) {
 		t.Error("one was left")
 	}
+	for range 2 {
+		readOne(t, c, executor.RefConnection, testConn)
+	}
+	if clk.now.Equal(someTime) {
+		t.Error("others use the limits too: the server's word must count")
+	}
 	a.on("GET", testConn, answer{429, map[string]string{"Retry-After": "60"}, ""})
 	readOne(t, c, executor.RefConnection, testConn)
 	n := len(a.requests("GET"))

@@ -110,6 +110,8 @@ func TestTokensThatAreNotFollowed(t *testing.T) {
 		"plain http":         {Token: asyncToken("http://"+host, typeVNetWrite), Write: &w},
 		"user in front":      {Token: asyncToken("https://x@"+host, typeVNetWrite), Write: &w},
 		"suffix of the name": {Token: asyncToken(a.srv.URL+".evil.example", typeVNetWrite), Write: &w},
+		"longer name":        {Token: asyncToken(strings.Replace(a.srv.URL, "127.0.0.1", "127.0.0.1.evil.example", 1), typeVNetWrite), Write: &w},
+		"another port":       {Token: asyncToken("https://127.0.0.1", typeVNetWrite), Write: &w},
 		"original elsewhere": {Token: executor.Token(strings.Replace(good, `"origURL":"`+a.srv.URL, `"origURL":"`+evil.srv.URL, 1)), Write: &w},
 		"hidden second host": {Token: executor.Token(strings.Replace(good, `"locURL":""`, `"locURL":"`+evil.srv.URL+`/x"`, 1)), Write: &w},
 		"not JSON":           {Token: "x", Write: &w},

@@ -93,6 +93,7 @@ func TestReadConnectionsOfAGateway(t *testing.T) {
 	a.on("GET", testGW+"/connections",
 		answer{200, nil, `{"value":[` + item(testConn, "ExpressRoute") + `,` + item(testNet+"/connections/vpn", "IPsec") + `],"nextLink":"` + a.srv.URL + testGW + `/connections?page=2"}`},
 		answer{200, nil, `{"value":[` + item(strings.ToUpper(other), "") + `,` + item(testNet+"/connections/gone", "ExpressRoute") + `]}`})
+	a.on("GET", testNet+"/connections/vpn", answer{200, nil, `{"properties":{"routingWeight":10}}`})
 	a.on("GET", testConn, answer{200, nil, connBody}).on("GET", other, answer{200, nil, `{"properties":{"routingWeight":50}}`})
 	got := readOne(t, a.client(), executor.RefConnections, testGW)
 	if got.Err != nil || len(got.Connections) != 2 || got.Connections[0].ID != other || got.Connections[0].Weight != 50 || got.Connections[1].ID != testConn || got.Connections[1].Rest == "" {
