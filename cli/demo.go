@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -81,6 +83,9 @@ func runDemo(ctx context.Context, assets Assets, o demoOptions, w io.Writer) err
 		}
 		defer os.RemoveAll(tmp)
 		dir = tmp
+	}
+	if err := os.Remove(filepath.Join(dir, recordFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err // an earlier demo's record tells another story
 	}
 	d, err := startDemo(assets, o.speed, dir, story)
 	if err != nil {

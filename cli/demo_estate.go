@@ -20,6 +20,9 @@ import (
 	"erfailover/handlers/hosttest"
 )
 
+// recordFile is the demo's record, in its folder.
+const recordFile = "record.db"
+
 // demoStart is when the story begins on the estate's clock: a Monday at 3 a.m.
 func demoStart() time.Time { return time.Date(2026, 1, 12, 3, 0, 0, 0, time.UTC) }
 
@@ -175,7 +178,7 @@ func (d *demo) config() ([]byte, error) {
 		Circuits    []circuit
 		Groups      []group
 	}
-	data.ARM, data.Record = d.arm.URL(), filepath.Join(d.dir, "record.db")
+	data.ARM, data.Record = d.arm.URL(), filepath.Join(d.dir, recordFile)
 	for _, name := range sortedKeys(d.est.Circuits) {
 		data.Circuits = append(data.Circuits, circuit{short(name), d.est.Circuits[name], d.est.Sites[name], monitorOf(name)})
 	}

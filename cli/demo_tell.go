@@ -56,6 +56,9 @@ func sentenceOf(l line) string {
 		}
 		return "holds: " + strings.Join(l.Reasons, ", ")
 	case "operation.decided":
+		if l.Kind == "settle" {
+			return fmt.Sprintf("DECIDED to write the weights at rest back: %d writes, epoch %d", l.Writes, l.Epoch)
+		}
 		return fmt.Sprintf("DECIDED %s from %s to %s: %d writes, epoch %d, stored before the first is sent", l.Kind, strings.Join(l.From, ", "), strings.Join(l.To, ", "), l.Writes, l.Epoch)
 	case "operation.ended":
 		return fmt.Sprintf("%s ended: %s", l.Kind, strings.ToUpper(l.Result))

@@ -100,7 +100,7 @@ func (r *run) observe(ctx context.Context, name string, signals []events.Signal)
 		entries := notes(&doc, next, name, signals, now)
 		next, changes := r.step(next, now)
 		entries = append(entries, changes...)
-		if tally.Applied == 0 && len(entries) == 0 {
+		if tally.Applied == 0 && len(entries) == 0 && maps.Equal(next.Tracks, doc.Memory.Tracks) {
 			return tally, nil
 		}
 		doc.Memory = next
@@ -121,6 +121,7 @@ func contended(key string) error {
 // step advances every group's belief about a circuit to now.
 func (r *run) step(m health.Memory, now time.Time) (health.Memory, []record.Entry) {
 	var entries []record.Entry
+	now = now.UTC().Round(0) // as it will be read back: tracks are compared
 	tracks := maps.Clone(m.Tracks)
 	if tracks == nil {
 		tracks = map[string]health.Track{}

@@ -27,8 +27,9 @@ type Clock interface {
 
 // GroupRules is what one group's configuration says.
 type GroupRules struct {
-	Policy policy.Rule
-	Health health.Rule
+	Policy   policy.Rule
+	Health   health.Rule
+	Baseline map[string]int32 // weights at rest by circuit name, where the configuration sets them
 }
 
 // Timing bounds the loop.

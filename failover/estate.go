@@ -220,5 +220,5 @@ func circuitsFor(est *topology.Estate, s events.Signal) []string {
 // source of a signal.
 func watches(monitor string, s events.Signal) bool {
 	id, group, some := cut(monitor)
-	return id == s.Resource && (!some || containsFold(s.Source, group))
+	return id == s.Resource && (!some || containsFold("/"+s.Source+"/", "/"+group+"/"))
 }

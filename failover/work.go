@@ -5,7 +5,6 @@ import (
 	"errors"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -133,8 +132,8 @@ func (w *work) recall(ctx context.Context, name string) (health.Memory, error) {
 			return health.Memory{}, err
 		}
 		next, changes := w.step(doc.Memory, w.Clock.Now())
-		if len(changes) == 0 {
-			return next, nil
+		if maps.Equal(next.Tracks, doc.Memory.Tracks) {
+			return next, nil // a track may change without a change of state: when a spell began
 		}
 		w.settled(stream, &doc.Trail)
 		doc.Memory = next
@@ -222,151 +221,6 @@ func (w *work) stale() bool {
 // running reports whether an operation is being carried out.
 func (w *work) running() bool {
 	return w.g.Operation != nil && w.g.Operation.Status != record.AwaitingApproval
-}
-
-// weights returns the newest read of the group's weights.
-func (w *work) weights() map[string]planner.Weight {
-	out := make(map[string]planner.Weight, len(w.g.Actual))
-	for id, c := range w.g.Actual {
-		out[id] = planner.Weight{Weight: c.Weight, Epoch: c.Epoch}
-	}
-	return out
-}
-
-// lookAtWeights reads every connection of the group when it must, and takes in what
-// it finds: weights at rest, weights that others changed, which circuits carry.
-func (w *work) lookAtWeights(ctx context.Context, must bool) {
-	conns := w.estate.Facts.ConnectionsOf(w.topo)
-	if len(conns) == 0 || (!must && !w.g.ReadAt.IsZero()) {
-		w.carry()
-		return
-	}
-	refs := make([]executor.Ref, len(conns))
-	for i, c := range conns {
-		refs[i] = executor.Ref{Kind: executor.RefConnection, ID: c.ID}
-	}
-	complete := true
-	for _, got := range w.Network.Read(ctx, refs) {
-		switch {
-		case got.Err != nil:
-			complete = false
-			w.log.Warn().Str("event", "weights.unread").Str("group", w.g.Name).Str("connection", got.Ref.ID).Str("hint", fault.HintOf(got.Err)).Err(got.Err).Msg("a weight could not be read")
-		case !got.Found || got.Connection == nil:
-			complete = false
-			w.log.Warn().Str("event", "weights.missing").Str("group", w.g.Name).Str("connection", got.Ref.ID).Msg("a connection does not exist any more")
-		default:
-			w.take(*got.Connection)
-		}
-	}
-	if complete {
-		w.g.ReadAt = w.Clock.Now()
-	}
-	w.dirty = true
-	w.carry()
-}
-
-// take takes in one connection as it was read.
-func (w *work) take(c executor.ConnectionState) {
-	if w.g.Actual == nil {
-		w.g.Actual = map[string]executor.ConnectionState{}
-	}
-	before, known := w.g.Actual[c.ID]
-	w.g.Actual[c.ID] = c
-	found := planner.Weight{Weight: c.Weight, Epoch: c.Epoch}
-	if !known {
-		w.capture(c, found)
-		return
-	}
-	ours := planner.Weight{Weight: before.Weight, Epoch: before.Epoch}
-	if kept, drifted := w.g.Drift[c.ID]; drifted {
-		ours = kept
-		if found == ours {
-			delete(w.g.Drift, c.ID)
-			return
-		}
-	}
-	if found == ours || w.expected(c.ID, found) {
-		return
-	}
-	if _, told := w.g.Drift[c.ID]; told && before.Weight == c.Weight {
-		return
-	}
-	if w.lateLanding(c) {
-		w.note(record.Entry{Code: CodeLate, Text: "an old write of ours to " + short(c.ID) + " landed late; its lower weight changes nothing", Fields: map[string]string{"connection": c.ID, "weight": weight(c.Weight), "epoch": c.Epoch}})
-		w.log.Warn().Str("event", CodeLate).Str("group", w.g.Name).Str("connection", c.ID).Str("epoch", c.Epoch).Msg("a write landed later than it should have been able to")
-		return
-	}
-	fields := map[string]string{"connection": c.ID, "was": strconv.Itoa(int(ours.Weight)), "is": strconv.Itoa(int(found.Weight))}
-	if w.rules.Policy.Drift == policy.DriftAccept && w.g.Operation == nil {
-		w.baseline(c.ID, planner.Weight{Weight: found.Weight, Epoch: ""})
-		w.note(record.Entry{Code: CodeDrift, Reasons: []string{string(policy.Drifted)}, Text: "others changed the weight of " + short(c.ID) + "; it is accepted as the weight at rest", Fields: fields})
-		return
-	}
-	if w.g.Drift == nil {
-		w.g.Drift = map[string]planner.Weight{}
-	}
-	w.g.Drift[c.ID] = ours
-	w.note(record.Entry{Code: CodeDrift, Reasons: []string{string(policy.Drifted)}, Text: "others changed the weight of " + short(c.ID), Fields: fields})
-}
-
-// lateLanding reports whether a connection carries the very weight and tag of an
-// earlier decision of ours.
-func (w *work) lateLanding(c executor.ConnectionState) bool {
-	n, err := strconv.ParseInt(c.Epoch, 10, 64)
-	base := planner.Base(&w.estate.Facts, w.topo, c.Gateway, w.g.Baseline, nil)
-	return err == nil && n > 0 && n <= w.g.Epoch && int64(c.Weight) == int64(base)+n
-}
-
-// expected reports whether a weight that was found is one that we sent: a step of
-// the running operation or an open intent that landed.
-func (w *work) expected(conn string, found planner.Weight) bool {
-	if op := w.g.Operation; op != nil {
-		for _, s := range op.Steps {
-			if s.Connection == conn && s.To == found {
-				return true
-			}
-		}
-	}
-	return slices.ContainsFunc(w.g.Intents, func(i record.OpenIntent) bool { return i.Connection == conn && i.To == found })
-}
-
-// capture takes a weight at rest from the first read. One that carries a tag of
-// ours is not at rest: its weight at rest was lost with the record.
-func (w *work) capture(c executor.ConnectionState, found planner.Weight) {
-	if _, known := w.g.Baseline[c.ID]; known || found.Epoch != "" {
-		return
-	}
-	w.baseline(c.ID, found)
-	w.note(record.Entry{Code: CodeBaseline, Text: "the weight at rest of " + short(c.ID) + " is " + strconv.Itoa(int(found.Weight)),
-		Fields: map[string]string{"connection": c.ID, "weight": strconv.Itoa(int(found.Weight))}})
-}
-
-func (w *work) baseline(conn string, weight planner.Weight) {
-	if w.g.Baseline == nil {
-		w.g.Baseline = map[string]planner.Weight{}
-	}
-	w.g.Baseline[conn] = weight
-	w.g.BaselineAt = w.now
-	w.dirty = true
-}
-
-// carry notes which circuits carry the group's traffic, and since when all has been
-// quiet at home.
-func (w *work) carry() {
-	active := planner.Carrying(&w.estate.Facts, w.topo, w.weights())
-	if !slices.Equal(active, w.g.Active) {
-		w.g.Active, w.g.ActiveSince, w.dirty = active, w.now, true
-	}
-	quiet := w.g.Operation == nil && slices.Equal(slices.Sorted(slices.Values(active)), slices.Sorted(slices.Values(w.topo.Home())))
-	for _, name := range w.topo.Home() {
-		quiet = quiet && w.view.Circuits[name].State == health.Healthy
-	}
-	switch {
-	case quiet && w.g.QuietSince.IsZero():
-		w.g.QuietSince, w.dirty = w.now, true
-	case !quiet && !w.g.QuietSince.IsZero():
-		w.g.QuietSince, w.dirty = time.Time{}, true
-	}
 }
 
 // remember journals a verdict that differs from the last one. The same hold, beat

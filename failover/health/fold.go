@@ -123,7 +123,7 @@ func Fold(group topology.Group, est *topology.Estate, memories map[string]Memory
 		}
 	}
 	if d := r.Damping; d.on() {
-		for p, sum := range penalty {
+		for p, sum := range penalty { // order-free: marks a map
 			if sum >= d.Suppress || damped[p] && sum >= d.Reuse {
 				mark(&v.ProvidersDamped, p)
 			}

@@ -74,10 +74,18 @@ func quietReasons(in Input) []Finding {
 		case b.Explained:
 			out = append(out, Finding{Code: UserInitiated, Circuit: name, Text: "what is reported bad on " + name + " was caused by the customer"})
 		case b.State == health.Degraded && slices.Contains(in.History.Active, name):
-			out = append(out, Finding{Code: OneLink, Circuit: name, Text: name + " carries traffic with one link of two, or with loss"})
+			out = append(out, lame(name, b))
 		}
 	}
 	return append(out, Finding{Code: Well, Text: "every active circuit carries traffic"})
+}
+
+// lame says in which way a circuit that still carries traffic is bad.
+func lame(name string, b health.Belief) Finding {
+	if b.Links[0] == health.Down || b.Links[1] == health.Down {
+		return Finding{Code: OneLink, Circuit: name, Text: name + " carries traffic on one link of two"}
+	}
+	return Finding{Code: Lossy, Circuit: name, Text: name + " carries traffic and loses packets"}
 }
 
 // judgeTrouble is the automation's answer to a bad active circuit.

@@ -21,6 +21,7 @@ const (
 	InMaintenance        Reason = "maintenance"           // announced work explains it
 	UserInitiated        Reason = "user-initiated"        // the customer caused it
 	OneLink              Reason = "one-link"              // one link of two; the circuit still carries traffic
+	Lossy                Reason = "loss"                  // the circuit carries traffic and loses packets
 	Damped               Reason = "damped"                // the circuit flaps
 	CoolDown             Reason = "cool-down"             // the last move of traffic is too recent
 	LastFailed           Reason = "last-failed"           // the last operation failed a short while ago
@@ -95,7 +96,7 @@ func Overridable(r Reason) bool { return slices.Contains(overridable(), r) }
 func Reasons() []Reason {
 	return []Reason{
 		KillSwitch, Paused, ObserveOnly, Blind, OperationRunning, DrillRunning, IntentOpen, Drifted,
-		HoldDown, Unconfirmed, InMaintenance, UserInitiated, OneLink, Damped, CoolDown, LastFailed,
+		HoldDown, Unconfirmed, InMaintenance, UserInitiated, OneLink, Lossy, Damped, CoolDown, LastFailed,
 		NoCandidate, NoPath, CandidateUnproven, CandidateMaintenance, SharedFate, PrefixesUncovered,
 		Headroom, SKUReach, WeightRange, LastPath, BlastRadius, ApprovalAwaited,
 		FailbackManually, StandbyTime, HoldUp, ObserversStale, OutsideWindow, BaselineNotHome, BaselineUnknown, SettleWaits,
