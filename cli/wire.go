@@ -111,11 +111,13 @@ func settings(cfg config.Config, p *parts) failover.Settings {
 	topo := cfg.Topology()
 	rules := map[string]failover.GroupRules{}
 	for _, g := range topo.Groups {
-		rules[g.Name] = failover.GroupRules{Policy: cfg.PolicyRule(g.Name), Health: cfg.HealthRule(g.Name), Baseline: cfg.Groups[g.Name].Baseline}
+		rule := cfg.PolicyRule(g.Name)
+		rule.SettleAfter = cfg.Timing.SettleAfter
+		rules[g.Name] = failover.GroupRules{Policy: rule, Health: cfg.HealthRule(g.Name), Baseline: cfg.Groups[g.Name].Baseline}
 	}
 	t := failover.DefaultTiming()
 	t.Linger, t.SendDeadline, t.Landing, t.ReadDeadline = cfg.Timing.Linger, cfg.Timing.SendDeadline, cfg.Timing.Landing, cfg.Timing.ReadDeadline
-	t.Reread = cfg.Timing.Poll.All
+	t.Reread, t.PollAll, t.PollDoubt = cfg.Timing.Poll.All, cfg.Timing.Poll.All, cfg.Timing.Poll.Doubt
 	return failover.Settings{
 		Store: p.store, Network: executor.Network(p.net), Clock: p.clock, Log: p.log, ID: randomID, Owner: owner(),
 		Topology: topo, Hash: cfg.Hash(), Rules: rules, Limits: cfg.Limits(), Timing: t,

@@ -40,14 +40,17 @@ type Timing struct {
 	ReadDeadline time.Duration // a slow read is given up after this
 	Discover     time.Duration // the estate is discovered anew after this
 	Reread       time.Duration // weights at rest are read anew after this
+	PollDoubt    time.Duration // sessions of circuits in doubt are read at most this often
+	PollAll      time.Duration // sessions of every circuit are read when no read is newer; 0 never
 }
 
 // DefaultTiming returns 12 s linger, 30 s lease, 2 min for slow reads, discovery
-// every hour, weights every 5 min.
+// every hour, weights and sessions every 5 min, sessions in doubt every minute.
 func DefaultTiming() Timing {
 	return Timing{
 		Timing: executor.DefaultTiming(), Linger: 12 * time.Second, Lease: 30 * time.Second,
 		ReadDeadline: 2 * time.Minute, Discover: time.Hour, Reread: 5 * time.Minute,
+		PollDoubt: time.Minute, PollAll: 5 * time.Minute,
 	}
 }
 

@@ -102,26 +102,20 @@ func (r *run) loadEstate(ctx context.Context) error {
 			return err
 		}
 		now := r.Clock.Now()
-		fresh := r.estate.Config == r.Hash && now.Before(r.estate.At.Add(r.Timing.Discover))
-		if fresh {
+		same := r.estate.Config == r.Hash
+		if same && now.Before(r.estate.At.Add(r.again())) {
 			return nil
 		}
-		facts, problems := r.discover(ctx, now)
-		for _, p := range problems {
-			r.log.Warn().Str("event", "discovery.failed").Err(p).Msg("a resource could not be read; what was known of it stays")
-		}
-		if len(problems) > 0 && r.estate.Config == r.Hash {
-			return nil // keep what is known, try again next time
-		}
+		rest := same && now.Before(r.estate.FullAt.Add(r.Timing.Discover))
+		facts, missing := r.discover(ctx, rest)
 		r.settled(record.EstateKey, &r.estate.Trail)
-		r.estate.Facts = facts
-		if len(problems) == 0 {
-			r.estate.Config, r.estate.At = r.Hash, now
+		if !rest || len(missing) != len(r.estate.Missing) {
+			r.estate.Add(record.EstateKey, record.Entry{At: now, Code: CodeDiscovered, Text: describe(facts, len(missing))})
 		}
-		r.estate.Add(record.EstateKey, record.Entry{At: now, Code: CodeDiscovered, Text: describe(facts, len(problems))})
-		if len(problems) > 0 {
-			return nil // incomplete: used for this run, not stored
+		if !rest {
+			r.estate.FullAt = now
 		}
+		r.estate.Facts, r.estate.Missing, r.estate.Config, r.estate.At = facts, missing, r.Hash, now
 		etag, err = r.save(ctx, record.EstateKey, r.etag, record.EstateKey, &r.estate, &r.estate.Trail)
 		if conflict(err) {
 			continue
@@ -132,30 +126,72 @@ func (r *run) loadEstate(ctx context.Context) error {
 	return &fault.Error{Op: "load the estate", Kind: fault.Conflict, Hint: "another instance writes it all the time; it is tried again"}
 }
 
+// again returns how long a discovery stands: less long when something could not be
+// read.
+func (r *run) again() time.Duration {
+	if len(r.estate.Missing) > 0 {
+		return min(r.Timing.Discover, time.Minute)
+	}
+	return r.Timing.Discover
+}
+
 // discover reads what the configuration does not say: circuits' providers and
-// locations, gateways, and the connections that join them.
-func (r *run) discover(ctx context.Context, now time.Time) (topology.Estate, []error) {
+// locations, gateways, and the connections that join them. With rest, only what the
+// discovery before could not read. What cannot be read keeps what was known of it,
+// and is returned.
+func (r *run) discover(ctx context.Context, rest bool) (topology.Estate, []string) {
 	est := clone(r.Topology)
+	keep(&est, r.estate.Facts)
 	var refs []executor.Ref
+	add := func(kind executor.RefKind, id string) {
+		if !rest || slices.Contains(r.estate.Missing, id) {
+			refs = append(refs, executor.Ref{Kind: kind, ID: id})
+		}
+	}
 	for _, c := range est.Circuits {
-		refs = append(refs, executor.Ref{Kind: executor.RefCircuit, ID: c.ID})
+		add(executor.RefCircuit, c.ID)
 	}
 	for _, g := range est.Gateways {
-		refs = append(refs, executor.Ref{Kind: executor.RefGateway, ID: g.ID}, executor.Ref{Kind: executor.RefConnections, ID: g.ID})
+		add(executor.RefGateway, g.ID)
+		add(executor.RefConnections, g.ID)
 	}
-	var problems []error
+	var missing []string
 	for _, got := range r.Network.Read(ctx, refs) {
-		switch {
-		case got.Err != nil:
-			problems = append(problems, got.Err)
-		case !got.Found:
-			problems = append(problems, &fault.Error{Op: "discover", Target: got.Ref.ID, Kind: fault.NotFound, Hint: "correct the ID in the configuration, or give the identity read access"})
-		default:
+		err := got.Err
+		if err == nil && !got.Found {
+			err = &fault.Error{Op: "discover", Target: got.Ref.ID, Kind: fault.NotFound, Hint: "correct the ID in the configuration, or give the identity read access"}
+		}
+		if err == nil {
 			learn(&est, got)
+			continue
+		}
+		r.log.Warn().Str("event", "discovery.failed").Str("resource", got.Ref.ID).Str("hint", fault.HintOf(err)).Err(err).Msg("a resource could not be read; what was known of it stays")
+		if !slices.Contains(missing, got.Ref.ID) {
+			missing = append(missing, got.Ref.ID)
 		}
 	}
 	est.Sort()
-	return est, problems
+	return est, missing
+}
+
+// keep takes what was known before into a new estate, for circuits and gateways that
+// are still configured.
+func keep(est *topology.Estate, before topology.Estate) {
+	for _, c := range est.Circuits {
+		if known, ok := before.Circuit(c.Name); ok && known.ID == c.ID {
+			learn(est, executor.Reading{Ref: executor.Ref{Kind: executor.RefCircuit, ID: c.ID}, Circuit: &executor.CircuitState{Circuit: known}})
+		}
+	}
+	for _, g := range est.Gateways {
+		if known, ok := before.Gateway(g.ID); ok {
+			learn(est, executor.Reading{Ref: executor.Ref{Kind: executor.RefGateway, ID: g.ID}, Gateway: &known})
+		}
+	}
+	for _, c := range before.Connections {
+		if _, ok := est.Gateway(c.Gateway); ok {
+			est.Connections = append(est.Connections, c)
+		}
+	}
 }
 
 // learn adds one reading to the estate.
@@ -177,6 +213,7 @@ func learn(est *topology.Estate, got executor.Reading) {
 			}
 		}
 	case executor.RefConnections:
+		est.Connections = slices.DeleteFunc(est.Connections, func(c topology.Connection) bool { return c.Gateway == got.Ref.ID })
 		for _, c := range got.Connections {
 			est.Connections = append(est.Connections, topology.Connection{ID: c.ID, Gateway: got.Ref.ID, Circuit: c.Circuit})
 		}

@@ -2,7 +2,6 @@ package failover
 
 import (
 	"context"
-	"errors"
 
 	"erfailover/events"
 	"erfailover/failover/health"
@@ -30,11 +29,7 @@ func (e *Engine) Preview(ctx context.Context, group string, order *events.Order)
 		return Preview{}, err
 	}
 	if len(r.estate.Facts.Connections) == 0 {
-		facts, problems := r.discover(ctx, r.Clock.Now())
-		if len(problems) > 0 {
-			return Preview{}, errors.Join(problems...)
-		}
-		r.estate.Facts = facts
+		r.estate.Facts, _ = r.discover(ctx, false)
 	}
 	for _, g := range e.Topology.Groups {
 		r.groups = append(r.groups, g.Name)

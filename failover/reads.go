@@ -13,9 +13,6 @@ import (
 	"erfailover/failover/record"
 )
 
-// readPause is the least time between two reads of one circuit's sessions.
-const readPause = 30 * time.Second
-
 // ask begins slow reads of circuits' BGP sessions, one for each link, unless they
 // run already or were answered a moment ago.
 func (w *work) ask(ctx context.Context, circuits []string) {
@@ -41,7 +38,7 @@ func (w *work) ask(ctx context.Context, circuits []string) {
 			w.log.Warn().Str("event", CodeAsked).Str("group", w.g.Name).Str("circuit", about[i]).Err(b.Err).Msg("a read of the sessions could not be begun")
 		}
 		if b.Token == "" {
-			read.NotBefore = now.Add(readPause) // not begun: not asked again before this
+			read.NotBefore = now.Add(w.Timing.PollDoubt) // not begun: not asked again before this
 		}
 		w.g.Reads = append(w.g.Reads, read)
 	}
@@ -58,11 +55,32 @@ func (w *work) reading(name string) bool {
 		}
 	}
 	for _, e := range w.memories[name].Evidence {
-		if e.Observer == events.Read && w.now.Before(e.At.Add(readPause)) {
+		if e.Observer == events.Read && w.now.Before(e.At.Add(w.Timing.PollDoubt)) {
 			return true
 		}
 	}
 	return false
+}
+
+// unread returns the circuits whose sessions have not been read for a while, so
+// that a lost event costs minutes and never an outage missed.
+func (w *work) unread() []string {
+	if w.Timing.PollAll <= 0 {
+		return nil
+	}
+	var out []string
+	for _, name := range w.topo.Circuits() {
+		newest := time.Time{}
+		for _, e := range w.memories[name].Evidence {
+			if e.Observer == events.Read && e.At.After(newest) {
+				newest = e.At
+			}
+		}
+		if !w.now.Before(newest.Add(w.Timing.PollAll)) {
+			out = append(out, name)
+		}
+	}
+	return out
 }
 
 // resumeReads looks at the slow reads that run, and takes answers in as signals of

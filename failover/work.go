@@ -201,7 +201,7 @@ func (w *work) beat(ctx context.Context) error {
 	if w.running() {
 		return w.operate(ctx)
 	}
-	w.ask(ctx, v.Reads)
+	w.ask(ctx, append(v.Reads, w.unread()...))
 	if w.dirty {
 		return w.keep(ctx)
 	}

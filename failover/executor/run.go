@@ -15,14 +15,20 @@ import (
 type Timing struct {
 	SendDeadline time.Duration // a request leaves at most this long after the decision was looked at again
 	Landing      time.Duration // D: after its intent, a write whose outcome is unknown can land no more
-	Attempts     int           // requests begun for one step before it fails
+	Attempts     int           // requests begun for one step before it fails; busy and throttled refusals do not count
+	GiveUp       time.Duration // a step that is not done this long after its first intent fails
 	Poll         time.Duration // pace of looks where the server tells none
 }
 
-// DefaultTiming returns 60 s to send, 5 min to land, 12 attempts, 5 s polls.
+// DefaultTiming returns 60 s to send, 5 min to land, 12 attempts in 30 min, 5 s
+// polls.
 func DefaultTiming() Timing {
-	return Timing{SendDeadline: time.Minute, Landing: 5 * time.Minute, Attempts: 12, Poll: 5 * time.Second}
+	return Timing{SendDeadline: time.Minute, Landing: 5 * time.Minute, Attempts: 12, GiveUp: 30 * time.Minute, Poll: 5 * time.Second}
 }
+
+// CodeSendDeadline is the code of the refusal of a write that would have left later
+// than its NotAfter. It never left this process.
+const CodeSendDeadline = "SendDeadline"
 
 const (
 	deniedAttempts = 3                // requests that Azure may deny before a step fails
@@ -214,9 +220,12 @@ func send(ctx context.Context, env Env, steps []StepState) (bool, error) {
 			s.fail("an earlier write on this gateway failed", "see that write")
 			continue
 		}
-		if s.Attempts >= env.Timing.Attempts {
-			s.fail(fmt.Sprintf("not done after %d attempts; the last one said: %s", s.Attempts, s.Error), s.Hint)
+		if late := !s.FirstAt.IsZero() && now.Sub(s.FirstAt) >= env.Timing.GiveUp; late || s.Attempts >= env.Timing.Attempts {
+			s.fail(fmt.Sprintf("not done after %d attempts in %s; the last one said: %s", s.Attempts+s.Refusals, now.Sub(s.FirstAt).Round(time.Second), s.Error), s.Hint)
 			continue
+		}
+		if s.FirstAt.IsZero() {
+			s.FirstAt = now
 		}
 		s.Phase, s.WriteID, s.IntentAt, s.Attempts = Intent, env.ID(), now, s.Attempts+1
 		at = append(at, i)
@@ -290,8 +299,16 @@ func begun(s *StepState, b Begun, env Env) {
 
 // refused sorts a definite refusal into "again later" and "never".
 func refused(s *StepState, b Begun, now time.Time) {
+	var f *fault.Error
+	if errors.As(b.Err, &f) && f.Code == CodeSendDeadline {
+		s.Phase, s.NotBefore = Waiting, now // it never left; it is looked at again and sent anew
+		return
+	}
 	switch fault.KindOf(b.Err) {
-	case fault.Busy, fault.Throttled, fault.Unavailable:
+	case fault.Busy, fault.Throttled:
+		s.Attempts, s.Refusals = s.Attempts-1, s.Refusals+1
+		s.Phase, s.NotBefore = Waiting, now.Add(pause(s.Refusals, b.Err))
+	case fault.Unavailable:
 		s.Phase, s.NotBefore = Waiting, now.Add(pause(s.Attempts, b.Err))
 	case fault.Conflict:
 		s.fail(b.Err.Error(), "others wrote the connection; look again and decide anew")

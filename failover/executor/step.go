@@ -24,7 +24,9 @@ type StepState struct {
 	planner.Step
 	Phase       Phase     `json:"phase"`
 	WriteID     string    `json:"write_id,omitzero"`   // of the newest attempt
-	Attempts    int       `json:"attempts,omitzero"`   // requests begun
+	Attempts    int       `json:"attempts,omitzero"`   // requests begun, but for those that a busy or throttled Azure refused
+	Refusals    int       `json:"refusals,omitzero"`   // those, in a row
+	FirstAt     time.Time `json:"first_at,omitzero"`   // first intent of the step
 	Token       Token     `json:"token,omitzero"`      // Sent only; never shown
 	NotBefore   time.Time `json:"not_before,omitzero"` // the next look or attempt is not earlier
 	Rest        string    `json:"rest,omitzero"`       // hash of the rest of the body before our write

@@ -42,9 +42,11 @@ type Estate struct {
 	Schema  int                       `json:"schema"`
 	Config  string                    `json:"config,omitzero"` // hash of the configuration that Facts belong to
 	Facts   topology.Estate           `json:"facts"`
-	At      time.Time                 `json:"at,omitzero"` // of the newest complete discovery
+	At      time.Time                 `json:"at,omitzero"`      // of the newest discovery
+	FullAt  time.Time                 `json:"full_at,omitzero"` // of the newest one that read everything, not only what was missing
 	Killed  *policy.Pause             `json:"killed,omitempty"`
-	Unknown int64                     `json:"unknown"` // signals about resources that are not configured, ever
+	Missing []string                  `json:"missing,omitempty"` // resources that the newest discovery could not read
+	Unknown int64                     `json:"unknown"`           // signals about resources that are not configured, ever
 	Traffic map[string]TrafficReading `json:"traffic,omitempty"`
 	Trail
 }
