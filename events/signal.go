@@ -110,6 +110,7 @@ const (
 	OrderSwitchover  Verb = "switchover"  // planned move; every guard applies
 	OrderFailback    Verb = "failback"    // back to home
 	OrderEvacuate    Verb = "evacuate"    // everything off one location or provider
+	OrderDrill       Verb = "drill"       // a rehearsed move; a failback order ends it
 	OrderPause       Verb = "pause"       // no automatic decision for this group
 	OrderResume      Verb = "resume"      //
 	OrderAcknowledge Verb = "acknowledge" // clears the cool-down

@@ -9,31 +9,34 @@ import (
 
 // Codes of journal entries and of log events, a closed list: alerts match them.
 const (
-	CodeDiscovered   = "estate.discovered"    // what exists was read
-	CodeSignal       = "signal.noted"         // a signal changed what is remembered
-	CodeState        = "circuit.state"        // a group's belief about a circuit changed
-	CodeUnknown      = "signal.unknown"       // about a resource that is not configured
-	CodeVerdict      = "verdict.changed"      // a group's verdict changed, holds included
-	CodeOrder        = "order.accepted"       // a person ordered something
-	CodeOrderAnswer  = "order.answered"       // what became of it
-	CodeBaseline     = "baseline.captured"    // the weights at rest were taken from Azure
-	CodeDrift        = "weight.drifted"       // others changed a weight
-	CodeDecided      = "operation.decided"    // the plan and its intents are stored
-	CodeWaiting      = "operation.waiting"    // for approval
-	CodeApplied      = "operation.applied"    // every write was read back
-	CodeStep         = "step.ended"           // one write ended
-	CodeConverged    = "operation.converged"  // the gateways' routes were seen
-	CodeEnded        = "operation.ended"      // with its result
-	CodeSuperseded   = "operation.superseded" // a newer decision took over
-	CodeIntentClosed = "intent.closed"        // an old write's outcome is known
-	CodeLate         = "write.late"           // an old write of ours landed after it should have been able to
-	CodeChanged      = "claim.changed"        // the second look differed from the first
-	CodePaused       = "group.paused"         //
-	CodeResumed      = "group.resumed"        //
-	CodeKilled       = "estate.killed"        //
-	CodeUnkilled     = "estate.unkilled"      //
-	CodeAcked        = "group.acknowledged"   //
-	CodeAsked        = "read.asked"           // a slow read was begun
+	CodeDiscovered     = "estate.discovered"    // what exists was read
+	CodeSignal         = "signal.noted"         // a signal changed what is remembered
+	CodeState          = "circuit.state"        // a group's belief about a circuit changed
+	CodeUnknown        = "signal.unknown"       // about a resource that is not configured
+	CodeVerdict        = "verdict.changed"      // a group's verdict changed, holds included
+	CodeOrder          = "order.accepted"       // a person ordered something
+	CodeOrderAnswer    = "order.answered"       // what became of it
+	CodeBaseline       = "baseline.captured"    // the weights at rest were taken from Azure
+	CodeDrift          = "weight.drifted"       // others changed a weight
+	CodeDecided        = "operation.decided"    // the plan and its intents are stored
+	CodeWaiting        = "operation.waiting"    // for approval
+	CodeApplied        = "operation.applied"    // every write was read back
+	CodeStep           = "step.ended"           // one write ended
+	CodeConverged      = "operation.converged"  // the gateways' routes were seen
+	CodeEnded          = "operation.ended"      // with its result
+	CodeSuperseded     = "operation.superseded" // a newer decision took over
+	CodeIntentClosed   = "intent.closed"        // an old write's outcome is known
+	CodeLate           = "write.late"           // an old write of ours landed after it should have been able to
+	CodeChanged        = "claim.changed"        // the second look differed from the first
+	CodePaused         = "group.paused"         //
+	CodeResumed        = "group.resumed"        //
+	CodeKilled         = "estate.killed"        //
+	CodeUnkilled       = "estate.unkilled"      //
+	CodeAcked          = "group.acknowledged"   //
+	CodeDrillBegun     = "drill.begun"
+	CodeDrillOvertaken = "drill.overtaken"
+	CodeDrillEnded     = "drill.ended"
+	CodeAsked          = "read.asked" // a slow read was begun
 )
 
 // casAttempts bounds how often a lost compare-and-swap is tried again in one call.

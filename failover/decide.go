@@ -111,11 +111,35 @@ func (w *work) launch(ctx context.Context, v policy.Verdict, p planner.Plan, ord
 		w.supersede(op)
 	}
 	w.begin(op)
+	w.drill(op, order)
 	if order != nil {
 		answer(&w.g, "begun", op.ID, w.now)
 	}
 	return w.operate(ctx)
 }
+
+// drill notes in the group's document that a drill begins, or that real trouble has
+// overtaken it. The end of its way home ends it.
+func (w *work) drill(op *record.Operation, order *events.Order) {
+	switch {
+	case op.Kind == policy.KindDrill && order != nil:
+		w.g.Drill = order.Operation
+		if w.g.Drill == "" {
+			w.g.Drill = op.ID
+		}
+		w.g.DrillUntil = order.Until
+		if w.g.DrillUntil.IsZero() {
+			w.g.DrillUntil = w.now.Add(drillLimit)
+		}
+		w.note(record.Entry{Code: CodeDrillBegun, Actor: op.By, Text: "drill " + w.g.Drill + " moves traffic to " + list(op.Plan.To)})
+	case op.Kind == policy.KindFailover && w.g.Drill != "":
+		w.note(record.Entry{Code: CodeDrillOvertaken, Text: "drill " + w.g.Drill + " is overtaken by real trouble"})
+		w.g.Drill, w.g.DrillUntil = "", time.Time{}
+	}
+}
+
+// drillLimit is when a drill that names no deadline is over.
+const drillLimit = 2 * time.Hour
 
 // operationID names one execution of a plan: the same plan may be proposed again
 // after it was cancelled.
@@ -306,7 +330,9 @@ func verb(k policy.Kind) events.Verb {
 		return events.OrderFailback
 	case policy.KindEvacuate:
 		return events.OrderEvacuate
-	case policy.KindFailover, policy.KindDrill, policy.KindSettle:
+	case policy.KindDrill:
+		return events.OrderDrill
+	case policy.KindFailover, policy.KindSettle:
 	}
 	return events.OrderFailover
 }

@@ -287,6 +287,10 @@ func (w *work) finish(ctx context.Context, op *record.Operation) error {
 	if !failed && op.Kind != policy.KindSettle {
 		w.g.LastMove, w.g.Undone = now, op.Verdict.Undo
 	}
+	if op.Kind == policy.KindFailback && !failed && w.g.Drill != "" {
+		w.note(record.Entry{Code: CodeDrillEnded, Text: "drill " + w.g.Drill + " is over: traffic is home"})
+		w.g.Drill, w.g.DrillUntil = "", time.Time{}
+	}
 	w.archive(op, op.Result)
 	if err := w.store(ctx, op); err != nil {
 		return err

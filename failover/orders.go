@@ -28,10 +28,10 @@ func (r *run) accept(ctx context.Context, s events.Signal) ([]string, error) {
 		return nil, &fault.Error{Op: "accept order", Kind: fault.Invalid, Hint: "an order names who gives it", Err: fmt.Errorf("signal %s carries no order, or nobody's", s.ID)}
 	}
 	switch o.Verb {
-	case events.OrderFailover, events.OrderSwitchover, events.OrderFailback, events.OrderEvacuate, events.OrderPause, events.OrderResume,
+	case events.OrderFailover, events.OrderSwitchover, events.OrderFailback, events.OrderEvacuate, events.OrderDrill, events.OrderPause, events.OrderResume,
 		events.OrderAcknowledge, events.OrderApprove, events.OrderCancel, events.OrderKill, events.OrderUnkill:
 	default:
-		return nil, &fault.Error{Op: "accept order", Target: string(o.Verb), Kind: fault.Invalid, Hint: "order failover, switchover, failback, evacuate, pause, resume, acknowledge, approve, cancel, kill or unkill", Err: fmt.Errorf("there is no order of that name")}
+		return nil, &fault.Error{Op: "accept order", Target: string(o.Verb), Kind: fault.Invalid, Hint: "order failover, switchover, failback, evacuate, drill, pause, resume, acknowledge, approve, cancel, kill or unkill", Err: fmt.Errorf("there is no order of that name")}
 	}
 	if o.Verb == events.OrderKill || o.Verb == events.OrderUnkill {
 		return r.groups, r.killSwitch(ctx, o)
@@ -121,7 +121,7 @@ func applyOrder(g *record.Group, s events.Signal, now time.Time) {
 	case events.OrderAcknowledge:
 		g.Acked = now
 		note(CodeAcked, "acknowledged by "+o.By)
-	case events.OrderApprove, events.OrderCancel, events.OrderFailover, events.OrderSwitchover, events.OrderFailback, events.OrderEvacuate:
+	case events.OrderApprove, events.OrderCancel, events.OrderFailover, events.OrderSwitchover, events.OrderFailback, events.OrderEvacuate, events.OrderDrill:
 		if !slices.ContainsFunc(g.Orders, func(w record.Order) bool { return w.Signal == s.ID }) {
 			g.Orders = append(g.Orders, record.Order{Signal: s.ID, At: now, Order: *o})
 		}

@@ -76,7 +76,7 @@ func (w *work) unread() []string {
 				newest = e.At
 			}
 		}
-		if !w.now.Before(newest.Add(w.Timing.PollAll)) {
+		if !w.now.Before(newest.Add(w.Timing.PollAll - w.Timing.PollDoubt)) { // early: an answer takes a while, and the last one ages
 			out = append(out, name)
 		}
 	}

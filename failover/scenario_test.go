@@ -317,6 +317,11 @@ func (s *scene) cmdOrder(d *datadriven.TestData) string {
 			o.From = strings.ReplaceAll(a.Vals[0], "_", " ")
 		case "reason":
 			o.Reason = a.Vals[0]
+		case "until":
+			span, _ := time.ParseDuration(a.Vals[0])
+			o.Until = s.clock.now.Add(span)
+		case "id":
+			o.Operation = a.Vals[0]
 		case "plan":
 			o.Plan = a.Vals[0]
 		}

@@ -32,12 +32,27 @@ func guards() []guard {
 func orderGuards(k Kind) []guard {
 	base := []guard{killed, observing, running, drilling, intents, drift}
 	switch k {
-	case KindFailover, KindSettle, KindDrill:
+	case KindFailover, KindSettle:
 		return base
 	case KindSwitchover, KindEvacuate, KindFailback:
 		return append(base, blind, damped)
+	case KindDrill:
+		return append(base, paused, blind, damped, coolDown, lastFailed, rested)
 	}
 	return base
+}
+
+// rested holds a drill that would begin from anywhere but a healthy home.
+func rested(in Input, _ *Verdict) ([]Finding, bool) {
+	if !atHome(in) {
+		return one(OnStandby, "", "a drill begins at home; traffic is on "+strings.Join(in.History.Active, ", "), time.Time{})
+	}
+	for _, name := range in.Group.Home() {
+		if b := in.View.Circuits[name]; b.State != health.Healthy {
+			return one(HoldUp, name, name+" is "+string(b.State)+", not healthy", b.HoldUntil)
+		}
+	}
+	return nil, false
 }
 
 func one(code Reason, circuit, text string, until time.Time) ([]Finding, bool) {
@@ -102,8 +117,10 @@ func running(in Input, _ *Verdict) ([]Finding, bool) {
 	return one(OperationRunning, "", "operation "+h.Running+" has not ended", time.Time{})
 }
 
-func drilling(in Input, _ *Verdict) ([]Finding, bool) {
-	if in.History.Drill == "" {
+// drilling holds everything beside a drill but its end: a failover away from a bad
+// circuit overtakes it, and an order to go home ends it.
+func drilling(in Input, v *Verdict) ([]Finding, bool) {
+	if in.History.Drill == "" || in.History.DrillOver || v.Kind == KindFailover || (v.Kind == KindFailback && in.Order != nil) {
 		return nil, false
 	}
 	return one(DrillRunning, "", "drill "+in.History.Drill+" runs in this group", time.Time{})

@@ -56,7 +56,7 @@ func judgeReturn(in Input, v Verdict) Verdict {
 // homeGates asks the gates of the way home.
 func homeGates(in Input, v *Verdict) []Finding {
 	var out []Finding
-	byOrder := in.Order != nil
+	byOrder := in.Order != nil || in.History.DrillOver
 	if !byOrder && in.Rule.Failback.Mode == FailbackManual {
 		out = append(out, Finding{Code: FailbackManually, Text: "this group returns by order only"})
 	}

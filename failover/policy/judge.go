@@ -225,6 +225,8 @@ func judgeOrder(in Input, v Verdict) Verdict {
 		v.Kind = KindSwitchover
 	case events.OrderEvacuate:
 		v.Kind = KindEvacuate
+	case events.OrderDrill:
+		v.Kind = KindDrill
 	case events.OrderFailback:
 		return judgeReturn(in, v)
 	case events.OrderPause, events.OrderResume, events.OrderAcknowledge, events.OrderApprove, events.OrderCancel, events.OrderKill, events.OrderUnkill:

@@ -108,6 +108,7 @@ type History struct {
 	RunningKind   Kind
 	RunningFrom   time.Time
 	Drill         string    // ID of a running drill
+	DrillOver     bool      // its deadline has passed: home, whatever the mode and the hour
 	OldIntents    int       // open intents older than the last decision, or of a settle
 	Open          int       // all open intents of ended operations
 	OpenUntil     time.Time // when the last of those can land no more

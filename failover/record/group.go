@@ -77,17 +77,19 @@ type Group struct {
 	Undone      bool      `json:"undone,omitzero"`
 	Acked       time.Time `json:"acked,omitzero"`
 
-	Lease     Lease                     `json:"lease,omitzero"`
-	Pause     *policy.Pause             `json:"pause,omitempty"`
-	Drift     map[string]planner.Weight `json:"drift,omitempty"` // what we had where others changed a weight
-	Operation *Operation                `json:"operation,omitempty"`
-	Intents   []OpenIntent              `json:"intents,omitempty"` // writes of superseded operations that may still land
-	Reads     []SlowRead                `json:"reads,omitempty"`
-	Orders    []Order                   `json:"orders,omitempty"` // accepted, not yet judged
-	Keys      map[string]Use            `json:"keys,omitempty"`   // idempotency keys of the last day
-	Recent    []Summary                 `json:"recent,omitempty"` // newest first, at most 50
-	Verdict   policy.Verdict            `json:"verdict"`          // newest
-	VerdictAt time.Time                 `json:"verdict_at,omitzero"`
+	Lease      Lease                     `json:"lease,omitzero"`
+	Pause      *policy.Pause             `json:"pause,omitempty"`
+	Drift      map[string]planner.Weight `json:"drift,omitempty"`      // what we had where others changed a weight
+	Drill      string                    `json:"drill,omitzero"`       // ID of the drill that holds traffic on a standby
+	DrillUntil time.Time                 `json:"drill_until,omitzero"` // any instance takes traffic home after this
+	Operation  *Operation                `json:"operation,omitempty"`
+	Intents    []OpenIntent              `json:"intents,omitempty"` // writes of superseded operations that may still land
+	Reads      []SlowRead                `json:"reads,omitempty"`
+	Orders     []Order                   `json:"orders,omitempty"` // accepted, not yet judged
+	Keys       map[string]Use            `json:"keys,omitempty"`   // idempotency keys of the last day
+	Recent     []Summary                 `json:"recent,omitempty"` // newest first, at most 50
+	Verdict    policy.Verdict            `json:"verdict"`          // newest
+	VerdictAt  time.Time                 `json:"verdict_at,omitzero"`
 	Trail
 }
 
