@@ -74,12 +74,24 @@ type Settings struct {
 type Engine struct {
 	Settings
 	mu      sync.Mutex
-	flushed map[string]uint64 // newest journal row known to be stored, by stream
+	flushed map[string]uint64      // newest journal row known to be stored, by stream
+	turns   map[string]*sync.Mutex // one call at a time takes a group further, by group
 }
 
 // New returns an engine over the settings.
 func New(s Settings) *Engine {
-	return &Engine{Settings: s, flushed: map[string]uint64{}}
+	return &Engine{Settings: s, flushed: map[string]uint64{}, turns: map[string]*sync.Mutex{}}
+}
+
+// turn returns the lock of a group. It keeps the calls of one process from taking
+// the same beat twice; between processes the lease does.
+func (e *Engine) turn(group string) *sync.Mutex {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.turns[group] == nil {
+		e.turns[group] = &sync.Mutex{}
+	}
+	return e.turns[group]
 }
 
 // Receipt says what became of the signals of one Handle. Every signal is counted
@@ -180,7 +192,12 @@ func (r *run) beat(ctx context.Context, name string) (time.Time, error) {
 	if err != nil {
 		return time.Time{}, err
 	}
-	return wants(g, r.Clock.Now()), nil
+	now := r.Clock.Now()
+	at := wants(g, now)
+	if !at.IsZero() && g.Lease.HeldByOther(r.Owner, now) {
+		at = later(at, g.Lease.Until)
+	}
+	return at, nil
 }
 
 // wants returns when a group with something running wants attention.

@@ -19,9 +19,18 @@ import (
 const keptSummaries = 50
 
 // operate takes the running operation one beat further: writes, then the gateways'
-// routes, then traffic.
+// routes, then traffic. While another instance is at work it is left alone: taking
+// the same beat twice would send the same write twice. The lease is stored with
+// what the beat stores.
 func (w *work) operate(ctx context.Context) error {
 	op := w.g.Operation
+	if w.g.Lease.HeldByOther(w.Owner, w.now) {
+		if w.dirty {
+			return w.keep(ctx)
+		}
+		return nil
+	}
+	w.g.Lease = record.Lease{Owner: w.Owner, Until: w.now.Add(w.Timing.Lease)}
 	for {
 		before := op.Status
 		var err error
@@ -73,7 +82,7 @@ func (w *work) apply(ctx context.Context, op *record.Operation) error {
 	if !t.Ended() {
 		return nil
 	}
-	w.g.Lease, w.dirty = record.Lease{}, true
+	w.dirty = true
 	for _, s := range op.Steps {
 		if s.Phase == executor.Done {
 			c := w.g.Actual[s.Connection]
@@ -295,7 +304,7 @@ func (w *work) finish(ctx context.Context, op *record.Operation) error {
 	if err := w.store(ctx, op); err != nil {
 		return err
 	}
-	w.g.Operation = nil
+	w.g.Operation, w.g.Lease = nil, record.Lease{}
 	w.carry()
 	if failed {
 		w.g.ReadAt = time.Time{} // what was half done is looked at again

@@ -43,6 +43,9 @@ func short(id string) string { return id[strings.LastIndexByte(id, '/')+1:] }
 // advance takes one group one beat further. Losing a save to another instance, or
 // finding that something changed, starts the beat again from what is stored.
 func (r *run) advance(ctx context.Context, name string) (record.Group, error) {
+	turn := r.turn(name)
+	turn.Lock()
+	defer turn.Unlock()
 	for range casAttempts {
 		w, err := r.open(ctx, name)
 		if err != nil {
