@@ -119,7 +119,9 @@ func (f *Fabric) land(op *operation) {
 	k.body = k.body.with("etag", f.etag())
 	from := k.weight
 	k.weight, k.connected = weightOf(k.body), true
-	k.set("connectionStatus", "Connected")
+	if k.body.sub("properties").get("connectionStatus") != nil { // Virtual WAN shows none
+		k.set("connectionStatus", "Connected")
+	}
 	f.landings = append(f.landings, Landing{At: op.lands, Connection: k.id, From: from, To: k.weight, Operation: op.id})
 }
 
