@@ -145,7 +145,8 @@ func (a *metricAlert) criterion(p *parser, raw string, c node) (Signal, error) {
 	if m.value, err = c.get("metricValue").num("metricValue"); err != nil {
 		return Signal{}, err
 	}
-	name, kind := p.metricOf(m.metric)
+	named := p.metricOf(m.metric)
+	name, kind := named.name, named.kind
 	s := Signal{Kind: Health, Observer: observerOf(t.typ), Resource: t.id, Link: m.link, Peering: m.peering, Plane: planeOf(kind),
 		At: a.at, Value: m.value, Correlation: clean(a.id, maxShortKey)}
 	s.Source = join(maxSource, " ", name, paren(a.rule))

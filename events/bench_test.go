@@ -3,6 +3,7 @@ package events
 import (
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -24,12 +25,15 @@ func metricBatch(size int) []byte {
 		if i%10 > 1 {
 			value = float64(i%977) * 1234.5
 		}
-		fmt.Fprintf(&b, `{"count":2,"total":%g,"minimum":%g,"maximum":%g,"average":%g,"resourceId":"/SUBSCRIPTIONS/0A1B2C3D-0000-4000-8000-00000000E001/RESOURCEGROUPS/RG-NETWORK-HUB/PROVIDERS/MICROSOFT.NETWORK/EXPRESSROUTECIRCUITS/ER-CIRCUIT-%03d","time":"%s","metricName":"%s","timeGrain":"PT1M"}`,
-			value*2, value, value, value, i/10%200, start.Add(time.Duration(i/2000)*time.Minute).Format("2006-01-02T15:04:05.0000000Z"), names[i%10])
+		fmt.Fprintf(&b, `{"count":2,"total":%s,"minimum":%s,"maximum":%s,"average":%s,"resourceId":"/SUBSCRIPTIONS/0A1B2C3D-0000-4000-8000-00000000E001/RESOURCEGROUPS/RG-NETWORK-HUB/PROVIDERS/MICROSOFT.NETWORK/EXPRESSROUTECIRCUITS/ER-CIRCUIT-%03d","time":"%s","metricName":"%s","timeGrain":"PT1M"}`,
+			decimal(value*2), decimal(value), decimal(value), decimal(value), i/10%200, start.Add(time.Duration(i/2000)*time.Minute).Format("2006-01-02T15:04:05.0000000Z"), names[i%10])
 	}
 	b.WriteString("]}")
 	return []byte(b.String())
 }
+
+// decimal prints a number as the exporters do, without an exponent.
+func decimal(f float64) string { return strconv.FormatFloat(f, 'f', -1, 64) }
 
 // plainRecords is what a straightforward reader of the same body would declare.
 type plainRecords struct {
@@ -53,6 +57,19 @@ func BenchmarkParse9MB(b *testing.B) {
 	for b.Loop() {
 		if got := Parse(raw, time.Time{}); len(got.Broken) > 0 || got.Read == 0 {
 			b.Fatal("the batch was not read")
+		}
+	}
+}
+
+// BenchmarkParse75KB reads one event of the size that a diagnostic setting sends,
+// with nothing remembered from the event before.
+func BenchmarkParse75KB(b *testing.B) {
+	raw := metricBatch(75 << 10)
+	b.SetBytes(int64(len(raw)))
+	b.ReportAllocs()
+	for b.Loop() {
+		if got := Parse(raw, time.Time{}); len(got.Broken) > 0 || got.Read == 0 {
+			b.Fatal("the event was not read")
 		}
 	}
 }

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"reflect"
 	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -157,6 +159,7 @@ func FuzzMetricRecord(f *testing.F) {
 	all := bodies(f)
 	f.Add(bytes.TrimSpace(all["metric.single.json"]))
 	f.Add([]byte(`{"metricName":"LineProtocol","time":"2026-01-31T10:00:00Z","resourceId":"` + trapCircuit + `","average":-1e3,"minimum":null}`))
+	f.Add([]byte(`{"metricName":"0","time":"2026-01-31 10:00:00Z","resourceId":" SUBSCRIPTIONS/0","average":0}`))
 	f.Add([]byte(`{"metricName":"","time":"x","resourceId":"","average":"1","total":1e999}`))
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		if len(raw) < 3 || raw[0] != '{' || !jsontext.Value(raw).IsValid() {
@@ -176,6 +179,61 @@ func FuzzMetricRecord(f *testing.F) {
 		}
 		if !reflect.DeepEqual(a, b) {
 			t.Fatalf("quick: %s\ngeneral: %s", printBatch(a), printBatch(b))
+		}
+	})
+}
+
+// FuzzMetricScan holds the hand-written scanner of metric records against jsontext
+// and encoding of numbers against strconv: what it accepts must be strict JSON that
+// ends in the same place and says the same.
+func FuzzMetricScan(f *testing.F) {
+	f.Add(bytes.TrimSpace(bodies(f)["metric.single.json"]))
+	for _, s := range []string{
+		`{"count":0,"total":-0,"minimum":1.50,"maximum":123456789012345,"average":0.000001} tail`, `{"count":1e3,"total":1E-400,"average":12345678901234567890}`,
+		`{"count":01}`, `{"count":1.}`, `{"count":-}`, `{"count":.5}`, `{"count":+1}`, `{"count":1e}`, `{"count":1e999}`, `{"count":nul}`, `{"count":null,}`, `{"count":1,"count":1}`,
+		`{ "time" : "2026" , "resourceId":"/a/b\\c" }`, "{\"time\":\"a\nb\"}", "{\"time\":\"a\x7f\xff01234567\"}", `{"time":""}`, `{}`, `{`, `{"count"`, `{"count":`, `{"count":1`, `{"time":"x`, `{"time":"x"`,
+	} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		var got metricFields
+		end, ok := got.scan(raw, 0)
+		if !ok {
+			return
+		}
+		dec := jsontext.NewDecoder(bytes.NewReader(raw))
+		v, err := dec.ReadValue()
+		if err != nil || int(dec.InputOffset()) != end {
+			t.Fatalf("%q: accepted up to %d; jsontext: %v at %d", raw, end, err, dec.InputOffset())
+		}
+		n, err := readNode(v, maxDepth)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, quoted := range metricKeys {
+			key := strings.Trim(quoted, `"`)
+			var want node
+			for _, f := range n.fields {
+				if f.name == key {
+					want = f.value
+				}
+			}
+			if i < metricNumbers {
+				number, err := strconv.ParseFloat(want.text, 64)
+				if got.told[i] != (want.kind == '0') || got.told[i] && (err != nil || math.Float64bits(number) != math.Float64bits(got.numbers[i])) {
+					t.Fatalf("%s: got %v %v, want %q (%v)", key, got.told[i], got.numbers[i], want.text, err)
+				}
+				continue
+			}
+			text := [...][]byte{got.resource, got.at, got.name, got.grain}[i-metricNumbers]
+			if (text != nil) != want.is() || string(text) != want.text {
+				t.Fatalf("%s: got %q, want %q", key, text, want.text)
+			}
+		}
+		for _, f := range n.fields {
+			if !slices.Contains(metricKeys[:], `"`+f.name+`"`) {
+				t.Fatalf("accepted the key %q", f.name)
+			}
 		}
 	})
 }

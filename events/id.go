@@ -26,11 +26,33 @@ func (p *parser) identify(s *Signal, channel string, parts ...string) {
 	add(string(s.Link))
 	add(string(s.Peering))
 	add(string(s.State))
-	b = s.At.AppendFormat(b, time.RFC3339Nano)
+	if s.At == p.when && len(p.printed) > 0 {
+		b = append(b, p.printed...)
+	} else {
+		b = s.At.AppendFormat(b, time.RFC3339Nano)
+	}
 	p.scratch = b
 	sum := sha256.Sum256(b)
-	var id [22]byte
+	var id [idLength]byte
 	id[0], id[1] = 's', '-'
 	hex.Encode(id[2:], sum[:10])
-	s.ID = string(id[:])
+	s.ID = p.keepID(id[:])
+}
+
+// Signal IDs are allocated some at a time. Not more: one that is remembered keeps
+// its neighbours in memory.
+const (
+	idLength  = 22
+	idsAtOnce = 16
+)
+
+// keepID returns an ID as a string.
+func (p *parser) keepID(id []byte) string {
+	if p.ids.Cap()-p.ids.Len() < len(id) {
+		p.ids.Reset()
+		p.ids.Grow(idLength * idsAtOnce)
+	}
+	n := p.ids.Len()
+	p.ids.Write(id)
+	return p.ids.String()[n:]
 }

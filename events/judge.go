@@ -53,26 +53,26 @@ var metricNames = [...]namedMetric{
 }
 
 // metricOf is the function of that name, remembering its answers.
-func (p *parser) metricOf(name string) (string, metricKind) {
+func (p *parser) metricOf(name string) namedMetric {
 	if m, ok := p.metrics[name]; ok {
-		return m.name, m.kind
+		return m
 	}
-	official, kind := metricOf(name)
+	m := metricOf(name)
 	if len(p.metrics) < maxTargets {
-		p.metrics[strings.Clone(name)] = namedMetric{official, kind}
+		p.metrics[name] = m
 	}
-	return official, kind
+	return m
 }
 
 // metricOf returns the official spelling of a metric and what it can claim. A
 // metric that is not in the table is shown and claims nothing.
-func metricOf(name string) (string, metricKind) {
+func metricOf(name string) namedMetric {
 	for _, m := range metricNames {
 		if strings.EqualFold(m.name, name) {
-			return m.name, m.kind
+			return m
 		}
 	}
-	return clean(name, 100), traffic
+	return namedMetric{clean(name, 100), traffic}
 }
 
 // observerOf tells which observer a metric of a resource type belongs to.

@@ -39,35 +39,33 @@ func readMetricRecord(p *parser, n node) ([]Signal, error) {
 	if len(dims.fields) > 0 {
 		m.split = true
 	}
-	out, err := p.spanSignal(t, m, s, n.get("timeGrain").str(), at)
-	if err != nil {
+	named := p.metricOf(m.metric)
+	if err := s.check(&t, named.kind); err != nil {
 		return nil, err
 	}
-	return []Signal{out}, nil
-}
-
-// spanSignal makes the signal of a metric record.
-func (p *parser) spanSignal(t target, m measure, s span, grain string, at time.Time) (Signal, error) {
-	if t.typ == "" {
-		return Signal{}, notOurs("names no resource")
-	}
-	name, kind := p.metricOf(m.metric)
-	if err := s.check(kind); err != nil {
-		return Signal{}, err
-	}
-	out := Signal{Kind: Health, Observer: observerOf(t.typ), Source: name, Resource: t.id, Link: m.link, Peering: m.peering,
-		Plane: planeOf(kind), At: at, Value: s.average}
-	out.State, out.Tentative, out.Detail = spanState(s, kind, m.split)
-	if out.State == Down && m.vague != "" {
-		out.State, out.Detail = Degraded, "part unknown: "+m.vague
-	}
-	p.identify(&out, "metric-record", name, grain, m.vague)
+	out := make([]Signal, 1)
+	p.spanSignal(&out[0], &t, &m, named, s, n.get("timeGrain").str(), at)
 	return out, nil
 }
 
-// check refuses numbers that cannot be: outside the metric's range, or in the
-// wrong order.
-func (s span) check(kind metricKind) error {
+// spanSignal makes the signal of a metric record that was checked, in the zero
+// Signal at out.
+func (p *parser) spanSignal(out *Signal, t *target, m *measure, named namedMetric, s span, grain string, at time.Time) {
+	out.Kind, out.Observer, out.Source, out.Resource = Health, observerOf(t.typ), named.name, t.id
+	out.Link, out.Peering, out.Plane, out.At, out.Value = m.link, m.peering, planeOf(named.kind), at, s.average
+	out.State, out.Tentative, out.Detail = spanState(s, named.kind, m.split)
+	if out.State == Down && m.vague != "" {
+		out.State, out.Detail = Degraded, "part unknown: "+m.vague
+	}
+	p.identify(out, "metric-record", named.name, grain, m.vague)
+}
+
+// check refuses what names no resource, and numbers that cannot be: outside the
+// metric's range, or in the wrong order.
+func (s *span) check(t *target, kind metricKind) error {
+	if t.typ == "" {
+		return notOurs("names no resource")
+	}
 	if s.minimum != nil && s.maximum != nil && *s.minimum > *s.maximum {
 		return broken("minimum", number(*s.minimum), "at most the maximum, "+number(*s.maximum))
 	}

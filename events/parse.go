@@ -2,6 +2,7 @@ package events
 
 import (
 	"bytes"
+	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -86,7 +87,7 @@ func newParser(received time.Time, limits Limits) *parser {
 	return &parser{
 		received: received.UTC(), limits: limits,
 		dec:     jsontext.NewDecoder(bytes.NewBuffer(nil)),
-		targets: map[string]target{}, words: map[string]string{}, metrics: map[string]namedMetric{},
+		targets: map[string]*target{}, metrics: map[string]namedMetric{},
 	}
 }
 
@@ -96,17 +97,24 @@ type parser struct {
 	limits   Limits
 	batch    Batch
 
-	dec     *jsontext.Decoder // reset for every record
-	buf     bytes.Buffer      // what dec reads
-	targets map[string]target // resource IDs as written, already resolved
-	stamp   string            // the last time text read
-	when    time.Time         // and its value
-	scratch []byte            // content of the signal ID being made
-	spent   int               // bytes scanned to get past broken text
-	allowed int               // and how many may be
-	floats  []float64         // numbers that signals point to, allocated together
-	words   map[string]string // names seen in metric records
+	dec     *jsontext.Decoder  // reset for every record
+	buf     bytes.Buffer       // what dec reads
+	targets map[string]*target // resource IDs as written, already resolved
+	stamp   string             // the last time text read
+	when    time.Time          // its value
+	printed []byte             // and how IDs write that
+	scratch []byte             // content of the signal ID being made
+	spent   int                // bytes scanned to get past broken text
+	allowed int                // and how many may be
+	floats  []float64          // numbers that signals point to, allocated together
 	metrics map[string]namedMetric
+	ids     strings.Builder // signal IDs, allocated together
+
+	fields     metricFields
+	measure    measure
+	lastRaw    string  // the resource ID of the last flat metric record, as written
+	lastTarget *target // what it means
+	lastGrain  string  // and its time grain
 }
 
 // full tells whether the record limit is reached.

@@ -56,15 +56,16 @@ func ParseResourceID(s string) (ResourceID, error) {
 		}
 		text = plain
 	}
-	var segs []string
 	for seg := range strings.SplitSeq(text, "/") {
-		if seg == "" {
-			continue
-		}
 		if why := badSegment(seg); why != "" { // before lower-casing: the Kelvin sign lowers to k
 			return bad(why)
 		}
-		segs = append(segs, strings.ToLower(seg))
+	}
+	segs := make([]string, 0, 16)
+	for seg := range strings.SplitSeq(strings.ToLower(text), "/") {
+		if seg != "" {
+			segs = append(segs, seg)
+		}
 	}
 	var id ResourceID
 	if len(segs) >= 2 && segs[0] == "subscriptions" {
@@ -98,14 +99,14 @@ func badSegment(seg string) string {
 	if seg == "." || seg == ".." {
 		return "has a relative path segment"
 	}
-	for _, r := range seg {
-		switch {
-		case r < 0x20 || r == 0x7f:
+	for i := range len(seg) {
+		switch c := seg[i]; {
+		case c < 0x20 || c == 0x7f:
 			return "has a control character"
-		case r > 0x7e:
+		case c > 0x7e:
 			return "has a character outside ASCII"
-		case strings.ContainsRune(`?#%\<>*&:"`, r):
-			return fmt.Sprintf("has the character %q", r)
+		case strings.IndexByte(`?#%\<>*&:"`, c) >= 0:
+			return fmt.Sprintf("has the character %q", c)
 		}
 	}
 	return ""
@@ -114,18 +115,29 @@ func badSegment(seg string) string {
 // String returns the canonical form: lower case, one slash between the parts,
 // none at the end. Parsing it gives the same ID.
 func (r ResourceID) String() string {
+	n := len("/subscriptions//resourcegroups//providers/") + len(r.Subscription) + len(r.Group) + len(r.Provider)
+	for i := range r.Types {
+		n += len("//") + len(r.Types[i]) + len(r.Names[i])
+	}
 	var b strings.Builder
+	b.Grow(n)
+	add := func(name, value string) {
+		b.WriteByte('/')
+		b.WriteString(name)
+		b.WriteByte('/')
+		b.WriteString(value)
+	}
 	if r.Subscription != "" {
-		b.WriteString("/subscriptions/" + r.Subscription)
+		add("subscriptions", r.Subscription)
 	}
 	if r.Group != "" {
-		b.WriteString("/resourcegroups/" + r.Group)
+		add("resourcegroups", r.Group)
 	}
 	if r.Provider != "" {
-		b.WriteString("/providers/" + r.Provider)
+		add("providers", r.Provider)
 	}
 	for i := range r.Types {
-		b.WriteString("/" + r.Types[i] + "/" + r.Names[i])
+		add(r.Types[i], r.Names[i])
 	}
 	return b.String()
 }
@@ -152,11 +164,23 @@ func (r ResourceID) Up(typ string) (ResourceID, bool) {
 	for n := len(r.Types); n > 0; n-- {
 		p := r
 		p.Types, p.Names = r.Types[:n], r.Names[:n]
-		if p.Type() == typ {
+		if p.is(typ) {
 			return p, true
 		}
 	}
 	return ResourceID{}, false
+}
+
+// is tells whether r, which names a resource, has the Type typ.
+func (r ResourceID) is(typ string) bool {
+	rest, ok := strings.CutPrefix(typ, r.Provider)
+	for _, t := range r.Types {
+		if !ok || !strings.HasPrefix(rest, "/") {
+			return false
+		}
+		rest, ok = strings.CutPrefix(rest[1:], t)
+	}
+	return ok && rest == ""
 }
 
 // Canonical returns the canonical spelling of an ID, or "" when s is none.

@@ -104,6 +104,9 @@ func (p *parser) value(b []byte, i, wrap int) (int, *ParseError) {
 	if list := firstKeyRecords(b, i); list > 0 {
 		return p.envelope(b, i, list, wrap), nil
 	}
+	if next, ok := p.metricFast(b, i); ok {
+		return next, nil
+	}
 	p.buf = *bytes.NewBuffer(b[i:])
 	p.dec.Reset(&p.buf)
 	v, err := p.dec.ReadValue()
@@ -113,9 +116,6 @@ func (p *parser) value(b []byte, i, wrap int) (int, *ParseError) {
 	end := i + int(p.dec.InputOffset())
 	switch v.Kind() {
 	case '{':
-		if p.metricFast(v, i, len(b)-end) {
-			return end, nil
-		}
 		if list := recordsAt(b[:end], i); list > 0 {
 			return p.envelope(b, i, list, wrap), nil
 		}

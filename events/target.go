@@ -15,16 +15,20 @@ type target struct {
 // maxTargets bounds the memory of resolved IDs.
 const maxTargets = 4096
 
-// resolve finds what an ID as written means. Answers are kept for the next record.
-func (p *parser) resolve(field, raw string) target {
+// resolve finds what an ID as written means.
+func (p *parser) resolve(field, raw string) target { return p.lookUp(field, raw).copyErr() }
+
+// lookUp is resolve without a copy of the answer, which is kept for the next
+// record: it must not be changed, nor its error be filed.
+func (p *parser) lookUp(field, raw string) *target {
 	if t, ok := p.targets[raw]; ok {
-		return t.copyErr()
+		return t
 	}
 	t := resolveTarget(field, raw)
 	if len(p.targets) < maxTargets {
-		p.targets[strings.Clone(raw)] = t
+		p.targets[raw] = &t
 	}
-	return t.copyErr()
+	return &t
 }
 
 // copyErr gives every record its own error, because the splitter writes into it.

@@ -87,5 +87,6 @@ func (p *parser) eventTime(field, s string) (time.Time, error) {
 		return time.Time{}, broken(field, s, "a time at most "+p.limits.Ahead.String()+" ahead of our clock")
 	}
 	p.stamp, p.when = strings.Clone(s), t
+	p.printed = t.AppendFormat(p.printed[:0], time.RFC3339Nano)
 	return t, nil
 }
