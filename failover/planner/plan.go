@@ -62,12 +62,14 @@ type Input struct {
 	Group    topology.Group
 	Actual   map[string]Weight // as read just now
 	Baseline map[string]Weight // at rest
+	Open     map[string]int32  // highest weight that writes of ours may still bring; a connection without one is missing
 	Verdict  policy.Verdict
 	Epoch    int64 // of this decision
 }
 
 // Make returns the plan for a verdict, with only the steps that are still needed:
-// a plan without steps means that the network is already as wanted.
+// a plan without steps means that the network is already as wanted, and stays so
+// whatever open write lands.
 //
 // It refuses, with fault.Refused, a plan that would strand a gateway, pass the
 // highest weight, or leave two circuits tied at the top; and with fault.Invalid one
@@ -117,7 +119,8 @@ func raise(in Input) ([]Step, error) {
 			}
 			continue
 		}
-		if slices.Equal(top, []string{target}) {
+		rival, height := highest(in, conns, conn.ID)
+		if slices.Equal(top, []string{target}) && in.Actual[conn.ID].Weight > height {
 			continue
 		}
 		to := int64(Base(in.Estate, in.Group, gw, in.Baseline, in.Actual)) + in.Epoch
@@ -128,14 +131,24 @@ func raise(in Input) ([]Step, error) {
 		if untagged(in.Estate, conn) {
 			step.To.Epoch = ""
 		}
-		for _, k := range conns {
-			if k.ID != conn.ID && in.Actual[k.ID].Weight >= step.To.Weight {
-				return nil, refuse(in, fmt.Sprintf("%s already has weight %d, not below %d", short(k.ID), in.Actual[k.ID].Weight, to), "a weight that others wrote is in the way: accept it as the new weight at rest")
-			}
+		if height >= step.To.Weight {
+			return nil, refuse(in, fmt.Sprintf("%s has weight %d, or a write to it may bring that, not below %d", short(rival), height, to), "a weight that others wrote is in the way: accept it as the new weight at rest")
 		}
 		steps = append(steps, step)
 	}
 	return steps, nil
+}
+
+// highest returns the connection besides one that has, or may come to have by an
+// open write, the highest weight; -1 when there is no other.
+func highest(in Input, conns []topology.Connection, besides string) (id string, weight int32) {
+	weight = -1
+	for _, k := range conns {
+		if w := max(in.Actual[k.ID].Weight, in.Open[k.ID]); k.ID != besides && w > weight {
+			id, weight = k.ID, w
+		}
+	}
+	return id, weight
 }
 
 // settle writes the weights at rest back, the non-preferred circuits first and
@@ -257,10 +270,15 @@ func untagged(est *topology.Estate, c topology.Connection) bool {
 }
 
 // Undo returns the plan's steps reversed, as data: what the connections had before.
+// What was written last is taken back first, so the waves run backward too.
 func Undo(p Plan) []Step {
+	last := 0
+	for _, s := range p.Steps {
+		last = max(last, s.Wave)
+	}
 	out := make([]Step, 0, len(p.Steps))
 	for _, s := range slices.Backward(p.Steps) {
-		s.From, s.To = s.To, s.From
+		s.From, s.To, s.Wave = s.To, s.From, last-s.Wave
 		out = append(out, s)
 	}
 	return out
