@@ -73,9 +73,26 @@ func (w *work) plan(v policy.Verdict) (planner.Plan, error) {
 	}
 	actual := w.weights()
 	return planner.Make(planner.Input{
-		Estate: &w.estate.Facts, Group: w.topo, Actual: actual, Baseline: w.g.Baseline, Verdict: v,
+		Estate: &w.estate.Facts, Group: w.topo, Actual: actual, Baseline: w.g.Baseline, Verdict: v, Open: w.openWeights(),
 		Epoch: planner.NextEpoch(w.g.Epoch, &w.estate.Facts, w.topo, w.g.Baseline, actual),
 	})
+}
+
+// openWeights returns, by connection, the highest weight that a write of ours may
+// still bring.
+func (w *work) openWeights() map[string]int32 {
+	open := map[string]int32{}
+	for _, i := range w.g.Intents {
+		open[i.Connection] = max(open[i.Connection], i.To.Weight)
+	}
+	if op := w.g.Operation; op != nil {
+		for _, s := range op.Steps {
+			if s.Open(w.now) {
+				open[s.Connection] = max(open[s.Connection], s.To.Weight)
+			}
+		}
+	}
+	return open
 }
 
 // refusePlan records that no safe plan could be made.

@@ -77,17 +77,17 @@ var table = map[string]row{
 	"failover/sim":       {kind: free, ours: []string{"events", topology, health, policy, planner, executor, record, config, fault}, others: []string{jsonv2}},
 
 	// Contract suites: test code that every implementation of a port runs.
-	"failover/record/recordtest":    {kind: free, ours: []string{record, fault}, others: []string{porcupine}},
-	"failover/executor/networktest": {kind: free, plan: true, ours: []string{executor, topology, fault}},
-	"failover/archtest":             {kind: pure},
-	"failover/drill":                {plan: true, ours: []string{topology, health, policy, planner, executor, record, report, "events", fault}, others: []string{cron, jsonv2}},
-	"failover/blobstore":            {kind: free, plan: true, ours: []string{record, fault}, others: []string{azure, backoff, jsonv2}},
-	"failover/notify":               {kind: free, plan: true, ours: []string{record, report, "events", fault}, others: []string{azure, backoff, jsonv2}},
-	"handlers":                      {kind: free, ours: []string{"failover", "events", record, report, config, fault}, others: []string{zerolog, jsonv2, oidc, promet}},
-	"handlers/appzip":               {kind: free, others: []string{jsonv2}},
-	"handlers/hosttest":             {kind: free, others: []string{jsonv2, cron}},
-	"cli":                           {kind: free, ours: []string{everything}, others: []string{everything}},
-	".":                             {kind: free, ours: []string{everything}, others: []string{everything}},
+	"failover/record/recordtest": {kind: free, ours: []string{record, fault}, others: []string{porcupine}},
+	"failover/archtest":          {kind: pure},
+	"failover/drill":             {plan: true, ours: []string{topology, health, policy, planner, executor, record, report, "events", fault}, others: []string{cron, jsonv2}},
+	"failover/blobstore":         {kind: free, ours: []string{record, fault}, others: []string{azure, backoff, jsonv2}},
+	"failover/notify":            {kind: free, plan: true, ours: []string{record, report, "events", fault}, others: []string{azure, backoff, jsonv2}},
+	"handlers":                   {kind: free, ours: []string{"failover", "events", record, report, config, fault}, others: []string{zerolog, jsonv2, oidc, promet}},
+	"handlers/page":              {kind: free, ours: []string{record, report, policy, health, executor, topology, "events", fault}, others: []string{jsonv2}},
+	"handlers/appzip":            {kind: free, others: []string{jsonv2}},
+	"handlers/hosttest":          {kind: free, others: []string{jsonv2, cron}},
+	"cli":                        {kind: free, ours: []string{everything}, others: []string{everything}},
+	".":                          {kind: free, ours: []string{everything}, others: []string{everything}},
 }
 
 // owners names the only packages that may import a module, whatever else a row

@@ -349,7 +349,8 @@ func TestOneWriteAtATimeOnAGateway(t *testing.T) {
 	a := newAzure(t)
 	var mu sync.Mutex
 	gateways, most := map[string]int{}, 0
-	both := make(chan struct{}, 2)
+	var arrived sync.WaitGroup
+	arrived.Add(2)
 	var writes []executor.Write
 	for _, gw := range []string{"gw1", "gw2"} {
 		for _, er := range []string{"a", "b"} {
@@ -361,10 +362,8 @@ func TestOneWriteAtATimeOnAGateway(t *testing.T) {
 				gateways[gw]++
 				most = max(most, gateways[gw])
 				mu.Unlock()
-				both <- struct{}{}
-				for len(both) < 2 { // until the other gateway's write is here too
-					time.Sleep(time.Millisecond)
-				}
+				arrived.Done()
+				arrived.Wait() // until the other gateway's write is here too
 				w.Header().Set("Azure-AsyncOperation", a.srv.URL+testOp)
 				w.WriteHeader(201)
 				_, _ = w.Write([]byte(strings.Replace(body, "Succeeded", "Updating", 1)))
