@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"erfailover/events"
@@ -74,11 +75,37 @@ func mark(set map[string]bool, names []string) {
 	}
 }
 
-// speaksOf returns the circuits that a health or maintenance signal is about. An
-// announcement for a whole subscription touches none by itself: it names no
-// circuit.
+// speaksOf returns the circuits that a health or maintenance signal is about. Azure
+// announces maintenance to a subscription and a region and names no circuit: it is
+// about every circuit there.
 func (r *run) speaksOf(s events.Signal) []string {
-	return circuitsFor(&r.estate.Facts, s)
+	names := circuitsFor(&r.estate.Facts, s)
+	if len(names) > 0 || s.Kind != events.Maintenance || s.Window == nil {
+		return names
+	}
+	id, err := events.ParseResourceID(s.Resource)
+	if err != nil || id.Provider != "" || id.Subscription == "" {
+		return nil
+	}
+	for _, c := range r.estate.Facts.Circuits {
+		own, err := events.ParseResourceID(c.ID)
+		if err == nil && own.Subscription == id.Subscription && inRegion(s.Window.Region, c.Region) {
+			names = append(names, c.Name)
+		}
+	}
+	return names
+}
+
+// inRegion reports whether an announcement for regions, as people write them ("East
+// US 2; West US", "Global", ""), is about a region as resources write it.
+func inRegion(announced, region string) bool {
+	for _, part := range strings.FieldsFunc(announced, func(c rune) bool { return c == ';' || c == ',' }) {
+		part = strings.ToLower(strings.ReplaceAll(part, " ", ""))
+		if part == "global" || part == strings.ToLower(region) {
+			return true
+		}
+	}
+	return strings.TrimSpace(announced) == ""
 }
 
 // observe folds signals into one circuit's memory and into each group's belief
