@@ -169,3 +169,8 @@ func MakeOperation(op record.Operation, objective time.Duration) Operation {
 	}
 	return out
 }
+
+// NewInput returns an input with room for what is looked up by name.
+func NewInput(now time.Time, estate record.Estate) Input {
+	return Input{Now: now, Estate: estate, Memories: map[string]health.Memory{}, Health: map[string]health.Rule{}, Policy: map[string]policy.Rule{}}
+}
