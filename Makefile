@@ -11,6 +11,7 @@ LDFLAGS  ?= -s -w
 
 # Debian packages that the tests need. gcc is for the race detector.
 # Anything that a test starts (a browser, say) is added here and nowhere else.
+# Node.js may come from elsewhere; testdeps/ says what is installed with it: Azurite.
 APT ?= gcc libc6-dev
 
 .PHONY: help
@@ -24,6 +25,7 @@ check: deps fmt-check vet arch lint test ## Everything that CI runs, in the same
 deps: ## Install what the tests need; does nothing when all is there
 	@missing=(); \
 	for p in $(APT); do dpkg-query -W -f='$${db:Status-Status}' "$$p" 2>/dev/null | grep -qx installed || missing+=("$$p"); done; \
+	command -v node >/dev/null || missing+=(nodejs); command -v npm >/dev/null || missing+=(npm); \
 	if [ $${#missing[@]} -eq 0 ]; then echo "deps: all there"; \
 	elif ! command -v apt-get >/dev/null; then echo "deps: no apt-get here; please provide: $${missing[*]}"; \
 	else \
@@ -32,6 +34,10 @@ deps: ## Install what the tests need; does nothing when all is there
 	  DEBIAN_FRONTEND=noninteractive $$sudo apt-get install -qy --no-install-recommends "$${missing[@]}" </dev/null; \
 	fi
 	@$(GO) mod download
+	@cd testdeps; \
+	if cmp -s package-lock.json node_modules/.installed; then exit 0; fi; \
+	npm ci --ignore-scripts --no-audit --no-fund </dev/null; \
+	cp package-lock.json node_modules/.installed
 
 .PHONY: fmt
 fmt: ## Format every Go file

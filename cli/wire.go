@@ -16,10 +16,8 @@ import (
 	"erfailover/events"
 	"erfailover/failover"
 	"erfailover/failover/armnet"
-	"erfailover/failover/boltstore"
 	"erfailover/failover/config"
 	"erfailover/failover/executor"
-	"erfailover/failover/fault"
 	"erfailover/failover/record"
 	"erfailover/handlers"
 )
@@ -67,7 +65,7 @@ func wire(cfg config.Config, log zerolog.Logger) (*parts, error) {
 	if err != nil {
 		return nil, &exitError{exitUsage, err}
 	}
-	store, closeStore, err := openStore(cfg.Record)
+	store, closeStore, err := openStore(cfg)
 	if err != nil {
 		return nil, err
 	}
@@ -78,18 +76,6 @@ func wire(cfg config.Config, log zerolog.Logger) (*parts, error) {
 	p := &parts{config: cfg, store: store, net: net, clock: clk, log: log, close: closeStore}
 	p.engine = failover.New(settings(cfg, p))
 	return p, nil
-}
-
-// openStore opens the record.
-func openStore(r config.Record) (record.Store, func() error, error) {
-	if r.Blob != nil {
-		return nil, nil, &fault.Error{Op: "open the record", Target: r.Blob.Account, Kind: fault.Invalid, Hint: "use record.bolt for now", Err: errors.New("a record on Azure Blob is not part of this version")}
-	}
-	s, err := boltstore.Open(r.Bolt)
-	if err != nil {
-		return nil, nil, err
-	}
-	return s, s.Close, nil
 }
 
 // dial makes the client of Azure Resource Manager. It sends nothing.
