@@ -30,6 +30,7 @@ const (
 type envelope struct {
 	Data     map[string]jsontext.Value `json:"Data"`
 	Metadata map[string]jsontext.Value `json:"Metadata"`
+	quick    decoded
 }
 
 // item is one element of a trigger's value: its payload, or why it has none.
@@ -42,6 +43,14 @@ type item struct {
 // parseEnvelope reads an invocation's body. The nesting outside of strings is
 // bounded before anything else looks at it.
 func parseEnvelope(body []byte, depth int) (envelope, error) {
+	if env, ok := quickEnvelope(body, depth); ok {
+		return env, nil
+	}
+	return strictEnvelope(body, depth)
+}
+
+// strictEnvelope is parseEnvelope for any body, by the JSON library alone.
+func strictEnvelope(body []byte, depth int) (envelope, error) {
 	var env envelope
 	if err := checkDepth(body, depth); err != nil {
 		return env, fmt.Errorf("envelope: %w", err)
@@ -63,6 +72,10 @@ func (e envelope) items(binding string, enc encoding, max int) ([]item, error) {
 	if !ok {
 		return nil, fmt.Errorf("Data: got no %q, want the name of the binding in function.json", binding)
 	}
+	tooMany := func(n int) error { return fmt.Errorf("Data.%s: got %d elements, want at most %d", binding, n, max) }
+	if e.quick.payloads != nil && e.quick.binding == binding && enc == encodedBytes {
+		return e.quick.items(max, tooMany)
+	}
 	list, many, err := peelArray(raw)
 	if err != nil {
 		return nil, fmt.Errorf("Data.%s: %w", binding, err)
@@ -71,7 +84,7 @@ func (e envelope) items(binding string, enc encoding, max int) ([]item, error) {
 		list = []jsontext.Value{raw}
 	}
 	if len(list) > max {
-		return nil, fmt.Errorf("Data.%s: got %d elements, want at most %d", binding, len(list), max)
+		return nil, tooMany(len(list))
 	}
 	out := make([]item, len(list))
 	for i, v := range list {
