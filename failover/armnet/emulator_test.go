@@ -133,7 +133,7 @@ func TestEmulatorRaiseAndSettle(t *testing.T) {
 				t.Fatalf("%s: %v", outcome, err)
 			}
 			got := e.read(executor.RefConnection, w.Connection).Connection
-			if got.Weight != 201 || got.Rest != b.Before.Rest || got.Status != "Connected" || got.Provisioning != "Succeeded" {
+			if got.Weight != 201 || got.Rest != b.Before.Rest || got.Status != b.Before.Status || got.Provisioning != "Succeeded" {
 				t.Errorf("read back %+v", got)
 			}
 			if vwan := strings.Contains(name, "hub"); (got.Epoch == "1") == vwan {
