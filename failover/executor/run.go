@@ -129,15 +129,15 @@ func judge(s *StepState, r Reading, env Env) {
 	now := env.Now()
 	if r.Err != nil {
 		s.note(r.Err)
-		s.NotBefore = now.Add(pause(s.Attempts, r.Err))
+		s.wait(env, pause(s.Attempts, r.Err))
 		return
 	}
 	c := r.Connection
 	switch {
 	case !r.Found || c == nil:
 		s.fail("the connection does not exist any more", "look at the gateway in Azure")
-	case c.Provisioning != "" && c.Provisioning != "Succeeded" && c.Provisioning != "Failed":
-		s.NotBefore = now.Add(env.Timing.Poll) // an operation runs, ours or another's
+	case !atRest(c.Provisioning):
+		s.wait(env, env.Timing.Poll) // an operation runs, ours or another's
 	case c.Weight == s.To.Weight && (c.Epoch == s.To.Epoch):
 		if s.Rest != "" && c.Rest != s.Rest {
 			s.fail("something else than the weight and our tag changed", "compare the connection with its backup before anything else is written")
@@ -158,7 +158,18 @@ func judge(s *StepState, r Reading, env Env) {
 			s.Doubt = until
 		}
 		s.Phase, s.Token, s.NotBefore = Waiting, "", now.Add(pause(s.Attempts, nil))
+		s.AppliedAt = time.Time{} // of that attempt; the next one is open until it is known itself
 	}
+}
+
+// atRest reports whether no operation runs on a resource: its provisioning state is
+// one of the three ends, or was not told.
+func atRest(provisioning string) bool {
+	switch provisioning {
+	case "", "Succeeded", "Failed", "Canceled":
+		return true
+	}
+	return false
 }
 
 // poll looks once at each operation that is due.
@@ -184,7 +195,7 @@ func poll(ctx context.Context, env Env, steps []StepState) (bool, error) {
 			s.Token = p.Token
 		}
 		if !p.Done {
-			s.NotBefore = env.Now().Add(max(p.RetryAfter, pacing(p, env)))
+			s.wait(env, pacing(p, env))
 			continue
 		}
 		s.Token, s.Phase, s.NotBefore = "", Check, time.Time{}
@@ -314,7 +325,7 @@ func refused(s *StepState, b Begun, now time.Time) {
 		s.fail(b.Err.Error(), "others wrote the connection; look again and decide anew")
 		s.Foreign = true
 	case fault.Denied: // a role assignment takes minutes to reach every server
-		s.Phase, s.NotBefore = Waiting, now.Add(deniedPause)
+		s.Phase, s.NotBefore = Waiting, now.Add(max(deniedPause, pause(1, b.Err)))
 		if s.Attempts >= deniedAttempts {
 			s.Phase = Failed
 		}
@@ -342,6 +353,24 @@ func pause(attempts int, err error) time.Duration {
 
 func (s *StepState) note(err error) {
 	s.Error, s.Hint = err.Error(), fault.HintOf(err)
+}
+
+// wait puts the next look off. A step that takes too long fails instead, and what
+// was sent stays in doubt: it may land yet.
+func (s *StepState) wait(env Env, d time.Duration) {
+	now := env.Now()
+	if s.FirstAt.IsZero() || now.Sub(s.FirstAt) < env.Timing.GiveUp {
+		s.NotBefore = now.Add(d)
+		return
+	}
+	if until := now.Add(env.Timing.Landing); until.After(s.Doubt) {
+		s.Doubt = until
+	}
+	why := fmt.Sprintf("not known to be done after %s", now.Sub(s.FirstAt).Round(time.Second))
+	if s.Error != "" {
+		why += "; the last look said: " + s.Error
+	}
+	s.fail(why, "look at the connection's provisioning state in Azure")
 }
 
 func (s *StepState) fail(why, hint string) {
