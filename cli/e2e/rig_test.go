@@ -101,16 +101,22 @@ func newRig(t testing.TB) *rig {
 	if err := errors.Join(err1, err2, app.WriteDir(r.dir), os.WriteFile(r.file("ca.pem"), ca, 0o600)); err != nil {
 		t.Fatal(err)
 	}
-	r.configure("")
+	r.configure()
 	return r
 }
 
 func (r *rig) file(name string) string { return filepath.Join(r.dir, name) }
 
-// configure writes the configuration.
-func (r *rig) configure(extra string) {
+// configure writes the configuration; change holds pairs of texts, old and new.
+func (r *rig) configure(change ...string) {
 	r.Helper()
-	text := configText(r.face.URL, r.file("record.db"), extra)
+	text := configText(r.face.URL, r.file("record.db"))
+	for i := 0; i < len(change); i += 2 {
+		if !strings.Contains(text, change[i]) {
+			r.Fatalf("the configuration has no %q", change[i])
+		}
+		text = strings.Replace(text, change[i], change[i+1], 1)
+	}
 	if err := os.WriteFile(r.file("erfailover.yaml"), []byte(text), 0o600); err != nil {
 		r.Fatal(err)
 	}
