@@ -74,7 +74,7 @@ func (s *server) invoke(w http.ResponseWriter, r *http.Request, inv invocation) 
 	line, err := s.run(ctx, w, r, inv, call{received: start.UTC(), log: log})
 	ms := s.Now().Sub(start).Milliseconds()
 	if err != nil {
-		log.Error().Str("event", "invocation.failed").Int64("took_ms", ms).Str("kind", string(fault.KindOf(err))).Err(err).
+		log.Error().Str("event", "invocation.failed").Int64("took_ms", ms).Str("kind", string(fault.KindOf(err))).Str("hint", fault.HintOf(err)).Err(err).
 			Msg("the host is asked to deliver this again")
 		writeProblem(w, problemOf(err))
 		return
