@@ -42,6 +42,7 @@ func Candidates(in Input, leave []string) []Candidate {
 	}
 	slices.SortStableFunc(out, func(a, b Candidate) int {
 		return cmp.Or(
+			cmp.Compare(stopped(in, a), stopped(in, b)),
 			cmp.Compare(len(a.Against), len(b.Against)),
 			cmp.Compare(worry(in, a.Circuit), worry(in, b.Circuit)),
 			cmp.Compare(len(a.Fate), len(b.Fate)),
@@ -63,6 +64,14 @@ func passes(in Input, c Candidate) bool {
 		}
 	}
 	return true
+}
+
+// stopped ranks circuits that may be taken before those that may not.
+func stopped(in Input, c Candidate) int {
+	if passes(in, c) {
+		return 0
+	}
+	return 1
 }
 
 // worry ranks states: a healthy circuit before a degraded one.

@@ -228,17 +228,30 @@ func lastFailed(in Input, _ *Verdict) ([]Finding, bool) {
 }
 
 // each asks about each circuit that would be left and collects what holds. A
-// finding about one circuit does not hold a verdict that another one justifies.
+// finding about one circuit does not hold a verdict that another one justifies; a
+// circuit that a guard of doubt holds justifies nothing, whichever guard it is.
 func each(in Input, names []string, ask func(string, health.Belief) (Finding, bool)) ([]Finding, bool) {
 	var out []Finding
 	for _, name := range names {
-		f, held := ask(name, in.View.Circuits[name])
-		if !held {
+		b := in.View.Circuits[name]
+		f, held := ask(name, b)
+		switch {
+		case held:
+			out = append(out, f)
+		case !doubted(in, b):
 			return nil, false
 		}
-		out = append(out, f)
 	}
 	return out, len(out) > 0
+}
+
+// doubted reports whether a circuit's trouble is not beyond doubt: still in its
+// hold-down, not confirmed, or explained.
+func doubted(in Input, b health.Belief) bool {
+	if b.State == health.Suspect && (b.HoldUntil.After(in.Now) || b.Observers < b.Needed) {
+		return true
+	}
+	return b.State != health.Down && b.Explained
 }
 
 // lateGuards look at the chosen target and at the estate.

@@ -34,10 +34,11 @@ func judgeReturn(in Input, v Verdict) Verdict {
 		}
 	}
 	v.Reasons = append(v.Reasons, homeGates(in, &v)...)
-	if !v.Has(HoldUp) { // a home that is not healthy is said once
-		v.Reasons = append(v.Reasons, lateGuards(in, v)...)
-	}
 	v = override(in, v)
+	if !v.Has(HoldUp) { // a home that is not healthy is said once; overriding that is not overriding these
+		v.Reasons = append(v.Reasons, lateGuards(in, v)...)
+		v = override(in, v)
+	}
 	if len(v.Reasons) > 0 {
 		if in.Order == nil {
 			v.Reasons = append(v.Reasons, Finding{Code: OnStandby, Text: "traffic is on " + strings.Join(in.History.Active, ", ")})
@@ -116,6 +117,9 @@ func judgeSettle(in Input, v Verdict) Verdict {
 	}
 	if in.History.NoBaseline {
 		v.Reasons = append(v.Reasons, Finding{Code: BaselineUnknown, Text: "the weights at rest of this group were never captured; set them by hand and accept the drift"})
+	}
+	if !in.History.BaseHome && !in.History.NoBaseline { // settling would move traffic
+		v.Reasons = append(v.Reasons, Finding{Code: BaselineNotHome, Text: "the weights at rest do not prefer home: writing them back would move traffic; change them"})
 	}
 	for _, name := range in.Group.Home() {
 		if b := in.View.Circuits[name]; b.State != health.Healthy {

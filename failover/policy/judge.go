@@ -77,7 +77,16 @@ func quietReasons(in Input) []Finding {
 			out = append(out, lame(name, b))
 		}
 	}
-	return append(out, Finding{Code: Well, Text: "every active circuit carries traffic"})
+	text := "every active circuit carries traffic"
+	if slices.ContainsFunc(in.History.Active, func(c string) bool { return unknown(in, c) }) {
+		text = "nothing says that an active circuit is bad, and of one nothing fresh is known"
+	}
+	return append(out, Finding{Code: Well, Text: text})
+}
+
+func unknown(in Input, name string) bool {
+	s := in.View.Circuits[name].State
+	return s == health.Unknown || s == ""
 }
 
 // lame says in which way a circuit that still carries traffic is bad.
@@ -116,6 +125,7 @@ func conclude(in Input, v Verdict) Verdict {
 	i := slices.IndexFunc(v.Candidates, func(c Candidate) bool { return c.Chosen })
 	if i >= 0 {
 		v.To = []string{v.Candidates[i].Circuit}
+		v.Reasons = append(v.Reasons, v.Candidates[i].Against...) // what the order overrides, to be listed as such
 	} else {
 		v.Reasons = append(v.Reasons, noCandidate(v.Candidates)...)
 		for _, c := range v.Candidates {
