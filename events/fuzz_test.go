@@ -190,7 +190,7 @@ func FuzzMetricScan(f *testing.F) {
 	f.Add(bytes.TrimSpace(bodies(f)["metric.single.json"]))
 	for _, s := range []string{
 		`{"count":0,"total":-0,"minimum":1.50,"maximum":123456789012345,"average":0.000001} tail`, `{"count":1e3,"total":1E-400,"average":12345678901234567890}`,
-		`{"count":01}`, `{"count":1.}`, `{"count":-}`, `{"count":.5}`, `{"count":+1}`, `{"count":1e}`, `{"count":1e999}`, `{"count":nul}`, `{"count":null,}`, `{"count":1,"count":1}`,
+		`{"count":123456789012345678,"total":9007199254740993.3,"average":0.1234567890123456}`, `{"count":01}`, `{"count":1.}`, `{"count":-}`, `{"count":.5}`, `{"count":+1}`, `{"count":1e}`, `{"count":1e999}`, `{"count":nul}`, `{"count":null,}`, `{"count":1,"count":1}`,
 		`{ "time" : "2026" , "resourceId":"/a/b\\c" }`, "{\"time\":\"a\nb\"}", "{\"time\":\"a\x7f\xff01234567\"}", `{"time":""}`, `{}`, `{`, `{"count"`, `{"count":`, `{"count":1`, `{"time":"x`, `{"time":"x"`,
 	} {
 		f.Add([]byte(s))

@@ -105,7 +105,7 @@ func badSegment(seg string) string {
 			return "has a control character"
 		case c > 0x7e:
 			return "has a character outside ASCII"
-		case strings.IndexByte(`?#%\<>*&:"`, c) >= 0:
+		case c == '?', c == '#', c == '%', c == '\\', c == '<', c == '>', c == '*', c == '&', c == ':', c == '"':
 			return fmt.Sprintf("has the character %q", c)
 		}
 	}
