@@ -94,8 +94,8 @@ var table = map[string]row{
 // may say one day.
 var owners = map[string][]string{
 	zerolog: {"failover", "handlers", "cli", "."},
-	azure:   {"failover/armnet", "failover/blobstore", "failover/notify", "cli", "."},
+	azure:   {"failover/armnet", "failover/blobstore", "failover/eventhub", "failover/notify", "cli", "."},
 	bbolt:   {"failover/boltstore", "cli", "."},
 	cobra:   {"cli", "."},
-	backoff: {executor, "failover/armnet", "failover/blobstore", "failover/notify", "cli", "."},
+	backoff: {executor, "failover/armnet", "failover/blobstore", "failover/eventhub", "failover/notify", "cli", "."},
 }
