@@ -44,10 +44,11 @@ func serveHandler(ctx context.Context, cfg config.Config) error {
 	p.log = newLog(os.Stdout, p.clock.Now).With().Str("component", "engine").Logger()
 	p.engine.Log = p.log
 	go warm(ctx, p)
+	views := handlers.NewViews(p.engine)
 	err = handlers.Serve(ctx, handlers.Options{
 		Engine: faced(p.engine), Letters: handlers.NewRecordLetters(p.store), Parse: handlers.ParseEvents,
-		Auth: handlers.Auth{Mode: handlers.Mode(cfg.Auth.Mode)}, Log: newLog(os.Stdout, p.clock.Now).With().Str("component", "handlers").Logger(),
-		Now: p.clock.Now, Status: p.status, Operation: p.operation, Ready: p.ready,
+		Auth: handlers.Auth{Mode: handlers.Mode(cfg.Auth.Mode), Tenant: cfg.Auth.Tenant, Audience: cfg.Auth.Audience}, Log: newLog(os.Stdout, p.clock.Now).With().Str("component", "handlers").Logger(),
+		Now: p.clock.Now, Views: views, Ready: views.Ready,
 	})
 	if closed := p.close(); err == nil {
 		err = closed

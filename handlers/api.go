@@ -15,9 +15,6 @@ import (
 	"erfailover/failover/fault"
 )
 
-// base is where version 1 of the API lives.
-const base = "/api/v1"
-
 // request is one call of the API by a caller who is known.
 type request struct {
 	*http.Request
@@ -30,34 +27,23 @@ type answer struct {
 	status   int
 	location string
 	body     any
+	tag      any    // what the ETag is made of; nil: of the body
+	text     []byte // sent as it is, with this media type, when it is set
+	media    string
 }
 
-// route is one thing the API does. An empty role means that nobody is asked.
-type route struct {
-	method string
-	role   Role
-	do     func(ctx context.Context, r request) (answer, error)
-}
+// ok answers a read.
+func ok(body any, err error) (answer, error) { return answer{status: http.StatusOK, body: body}, err }
 
 // apiRoutes builds the public face.
 func (s *server) apiRoutes() http.Handler {
 	mux := http.NewServeMux()
-	for pattern, rt := range map[string]route{
-		base + "/healthz":                    {http.MethodGet, "", s.getHealthz},
-		base + "/readyz":                     {http.MethodGet, "", s.getReadyz},
-		base + "/status":                     {http.MethodGet, Reader, s.getStatus},
-		base + "/operations/{id}":            {http.MethodGet, Reader, s.getOperation},
-		base + "/signals":                    {http.MethodPost, Signaler, s.postSignals},
-		base + "/groups/{group}/failover":    {http.MethodPost, Operator, s.postOrder},
-		base + "/groups/{group}/switchover":  {http.MethodPost, Operator, s.postOrder},
-		base + "/groups/{group}/failback":    {http.MethodPost, Operator, s.postOrder},
-		base + "/groups/{group}/pause":       {http.MethodPost, Operator, s.postOrder},
-		base + "/groups/{group}/resume":      {http.MethodPost, Operator, s.postOrder},
-		base + "/groups/{group}/acknowledge": {http.MethodPost, Operator, s.postOrder},
-		base + "/groups/{group}/cancel":      {http.MethodPost, Operator, s.postOrder},
-		base + "/groups/{group}/approve":     {http.MethodPost, Approver, s.postOrder},
-	} {
-		mux.Handle(pattern, s.endpoint(pattern, rt))
+	paths := map[string][]route{}
+	for _, rt := range s.routes() {
+		paths[rt.path] = append(paths[rt.path], rt)
+	}
+	for p, rs := range paths { // order-free: each registers itself
+		mux.Handle(base+p, s.endpoint(base+p, rs))
 	}
 	mux.HandleFunc("/", s.unknown)
 	// A page of another origin may send a simple POST without asking first.
@@ -67,6 +53,7 @@ func (s *server) apiRoutes() http.Handler {
 	}))
 	whole := guard.Handler(mux)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		secure(w.Header())
 		if path.Clean(r.URL.Path) != strings.TrimSuffix(r.URL.Path, "/") { // the mux would redirect
 			writeProblem(w, problem{Status: http.StatusNotFound, Title: "There is nothing at this path"})
 			return
@@ -75,18 +62,45 @@ func (s *server) apiRoutes() http.Handler {
 	})
 }
 
-// unknown passes on what is not ours, or says that there is nothing.
-func (s *server) unknown(w http.ResponseWriter, r *http.Request) {
-	if s.API != nil {
-		s.API.ServeHTTP(w, r)
-		return
-	}
-	writeProblem(w, problem{Status: http.StatusNotFound, Title: "There is nothing at this path"})
+// secure sets the headers that every reply of the public face carries. A page may
+// set a wider Content-Security-Policy of its own.
+func secure(h http.Header) {
+	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("X-Frame-Options", "DENY")
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("Cross-Origin-Resource-Policy", "same-origin")
+	h.Set("Strict-Transport-Security", "max-age=31536000")
 }
 
-// endpoint wraps a route: method, caller, role, deadline, panic, log line. The log
-// names the pattern and never the query, which holds function keys.
-func (s *server) endpoint(pattern string, rt route) http.Handler {
+// unknown passes on what is not ours, to callers who may read, or says that there
+// is nothing.
+func (s *server) unknown(w http.ResponseWriter, r *http.Request) {
+	if s.API == nil || r.URL.Path == base || strings.HasPrefix(r.URL.Path, base+"/") {
+		writeProblem(w, problem{Status: http.StatusNotFound, Title: "There is nothing at this path"})
+		return
+	}
+	caller, err := s.caller(r, Reader)
+	if err != nil {
+		writeProblem(w, problemOf(err))
+		return
+	}
+	s.API.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), callerKey{}, caller)))
+}
+
+// callerKey is where the caller of a page is found.
+type callerKey struct{}
+
+// CallerOf returns who asks for a page.
+func CallerOf(ctx context.Context) (Caller, bool) {
+	c, ok := ctx.Value(callerKey{}).(Caller)
+	return c, ok
+}
+
+// endpoint wraps the routes of one path: method, caller, role, rate, deadline,
+// panic, log line. The log names the pattern and never the query, which holds
+// function keys.
+func (s *server) endpoint(pattern string, rs []route) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := s.Now()
 		log := s.Log.With().Str("route", pattern).Str("method", r.Method).Str("invocation", invocationID(r)).Logger()
@@ -100,9 +114,15 @@ func (s *server) endpoint(pattern string, rt route) http.Handler {
 					err = panicError(log, p)
 				}
 			}()
-			if req.caller, err = s.admit(r, rt); err != nil {
+			rt, err := s.choose(w, r, rs)
+			if err != nil {
 				return err
 			}
+			leave, err := s.admit(&req, rt)
+			if err != nil {
+				return err
+			}
+			defer leave()
 			a, err = rt.do(req.Context(), req)
 			return err
 		}()
@@ -110,16 +130,11 @@ func (s *server) endpoint(pattern string, rt route) http.Handler {
 		if err != nil {
 			p := problemOf(err)
 			status = p.Status
-			if status == http.StatusMethodNotAllowed {
-				w.Header().Set("Allow", rt.method)
-			}
 			writeProblem(w, p)
 		} else {
-			if a.location != "" {
-				w.Header().Set("Location", a.location)
-			}
-			writeJSON(w, a.status, a.body)
+			status = s.reply(w, r, a)
 		}
+		s.counts.request(pattern, status)
 		line := log.Info()
 		if status >= http.StatusInternalServerError {
 			line = log.Error().Err(err)
@@ -129,23 +144,60 @@ func (s *server) endpoint(pattern string, rt route) http.Handler {
 	})
 }
 
-// admit checks the method, then who calls, then what the caller may do.
-func (s *server) admit(r *http.Request, rt route) (Caller, error) {
-	if r.Method != rt.method && (r.Method != http.MethodHead || rt.method != http.MethodGet) {
-		return Caller{}, &requestError{problem{Status: http.StatusMethodNotAllowed, Title: "Only " + rt.method + " is known here"}}
+// choose finds the route of the request's method.
+func (s *server) choose(w http.ResponseWriter, r *http.Request, rs []route) (route, error) {
+	var known []string
+	for _, rt := range rs {
+		if r.Method == rt.method || (r.Method == http.MethodHead && rt.method == http.MethodGet) {
+			return rt, nil
+		}
+		known = append(known, rt.method)
 	}
+	w.Header().Set("Allow", strings.Join(known, ", "))
+	return route{}, &requestError{problem{Status: http.StatusMethodNotAllowed, Title: "Only " + strings.Join(known, ", ") + " is known here"}}
+}
+
+// admit checks who calls and what the caller may do, then waits for a free place.
+// leave gives the place back.
+func (s *server) admit(r *request, rt route) (leave func(), err error) {
 	if rt.role == "" {
-		return Caller{}, nil
+		return func() {}, nil
 	}
+	if r.caller, err = s.caller(r.Request, rt.role); err != nil {
+		return nil, err
+	}
+	if rt.method == http.MethodPost && rt.role != Signaler && !deliberate(r.Request) {
+		return nil, &requestError{problem{Status: http.StatusUnsupportedMediaType, Title: "This could be a form of another page",
+			Detail: "send Content-Type: application/json, or the header " + keyHeader + " or " + userHeader}}
+	}
+	return s.gate.enter(r.Context(), r.caller.Name, s.Now())
+}
+
+// deliberate says whether a POST carries what a form of another page cannot send
+// without asking first.
+func deliberate(r *http.Request) bool {
+	if mt, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err == nil && mt == "application/json" {
+		return true
+	}
+	for _, h := range []string{keyHeader, userHeader, "Authorization", "X-Functions-Key"} {
+		if r.Header.Get(h) != "" {
+			return true
+		}
+	}
+	return false
+}
+
+// caller names who calls, if they may act in a role.
+func (s *server) caller(r *http.Request, role Role) (Caller, error) {
 	c, err := s.auth(r)
 	if err != nil {
 		return Caller{}, err
 	}
-	if c.has(rt.role) {
+	if c.has(role) {
 		return c, nil
 	}
 	p := problem{Status: http.StatusForbidden, Title: "Your roles do not allow this",
-		Detail: fmt.Sprintf("the role %q is needed", rt.role)}
+		Detail: fmt.Sprintf("the role %q is needed", role)}
 	if s.Auth.Mode == ModeFunctionKey {
 		p.Detail = "a shared key does not say who you are: name yourself in the header " + userHeader
 	}
@@ -153,31 +205,14 @@ func (s *server) admit(r *http.Request, rt route) (Caller, error) {
 }
 
 func (s *server) getHealthz(context.Context, request) (answer, error) {
-	return answer{status: http.StatusOK, body: map[string]string{"status": "ok"}}, nil
+	return ok(liveness{"ok"}, nil)
 }
 
 func (s *server) getReadyz(ctx context.Context, _ request) (answer, error) {
 	if err := s.ready(ctx); err != nil {
 		return answer{}, &fault.Error{Op: "reach the record store and Azure", Kind: fault.Unavailable, Err: err}
 	}
-	return answer{status: http.StatusOK, body: map[string]string{"status": "ready"}}, nil
-}
-
-func (s *server) getStatus(ctx context.Context, _ request) (answer, error) {
-	if s.Status == nil {
-		return answer{}, &fault.Error{Op: "show the status", Kind: fault.NotFound}
-	}
-	v, err := s.Status(ctx)
-	return answer{status: http.StatusOK, body: v}, err
-}
-
-func (s *server) getOperation(ctx context.Context, r request) (answer, error) {
-	id := r.PathValue("id")
-	if s.Operation == nil || !isName(id) {
-		return answer{}, &fault.Error{Op: "find the operation", Kind: fault.NotFound}
-	}
-	v, err := s.Operation(ctx, id)
-	return answer{status: http.StatusOK, body: v}, err
+	return ok(liveness{"ready"}, nil)
 }
 
 // received is the reply to events that were taken. Nothing disappears: every part
@@ -218,6 +253,9 @@ func (s *server) postSignals(ctx context.Context, r request) (answer, error) {
 // decodeStrict reads a JSON body into v: bounded, of the right media type, without
 // unknown fields. No body at all leaves v as it is.
 func decodeStrict(r request, limit int64, v any) error {
+	if e := r.Header.Get("Content-Encoding"); e != "" && !strings.EqualFold(e, "identity") {
+		return &requestError{problem{Status: http.StatusUnsupportedMediaType, Title: "The body must not be compressed"}}
+	}
 	body, err := io.ReadAll(http.MaxBytesReader(r.w, r.Body, limit))
 	if err != nil {
 		return bodyError(err)

@@ -164,10 +164,7 @@ func TestSignals(t *testing.T) {
 func TestReads(t *testing.T) {
 	b := newBench(t)
 	isProblem(t, b.do("GET", "/api/v1/status", ""), 404)
-	b.options.Status = func(context.Context) (any, error) { return map[string]int{"groups": 2}, nil }
-	b.options.Operation = func(_ context.Context, id string) (any, error) { return map[string]string{"id": id}, nil }
 	for path, want := range map[string]string{
-		"/api/v1/status": `{"groups":2}`, "/api/v1/operations/op-7": `{"id":"op-7"}`,
 		"/api/v1/healthz": `{"status":"ok"}`, "/api/v1/readyz": `{"status":"ready"}`,
 	} {
 		if w := b.do("GET", path, ""); w.Code != 200 || w.Body.String() != want {
@@ -200,10 +197,11 @@ func TestAuth(t *testing.T) {
 		{"key with two names", Auth{Mode: ModeFunctionKey}, []string{alice, "X-Erfailover-User: bob"}, 400, "one name"},
 		{"key with a forged line", Auth{Mode: ModeFunctionKey}, []string{"X-Erfailover-User: a\tb"}, 400, "one name"},
 		{"key and a name", Auth{Mode: ModeFunctionKey}, []string{alice}, 202, ""},
-		{"loopback", Auth{Mode: ModeLoopback}, nil, 202, ""},
+		{"loopback", Auth{Mode: ModeLoopback}, []string{"Idempotency-Key: k"}, 202, ""},
+		{"loopback, a plain form", Auth{Mode: ModeLoopback}, nil, 415, "application/json"},
 		{"loopback, rebound name", Auth{Mode: ModeLoopback}, []string{"Host: evil.example:7071"}, 403, "127.0.0.1"},
 		{"loopback behind a proxy", Auth{Mode: ModeLoopback}, []string{"X-Forwarded-For: 192.0.2.1"}, 403, "127.0.0.1"},
-		{"verified operator", verified(Operator), nil, 202, ""},
+		{"verified operator", verified(Operator), []string{"Authorization: Bearer x"}, 202, ""},
 		{"verified reader", verified(Reader), nil, 403, `\"operator\"`},
 		{"verified approver", verified(Approver), nil, 403, `\"operator\"`},
 		{"refused", Auth{Mode: ModeEntra, Verify: func(*http.Request) (Caller, error) { return Caller{}, errors.New("s3cret") }}, nil, 500, ""},
@@ -246,7 +244,7 @@ func TestOtherOrigins(t *testing.T) {
 	for header, want := range map[string]int{
 		"Sec-Fetch-Site: cross-site": 403, "Origin: https://evil.example": 403, "Sec-Fetch-Site: same-origin": 202, "Origin: http://127.0.0.1:7071": 202,
 	} {
-		if w := b.do("POST", "/api/v1/groups/east/failover", "", header); w.Code != want {
+		if w := b.do("POST", "/api/v1/groups/east/failover", "", header, "Idempotency-Key: k"); w.Code != want {
 			t.Errorf("%s: got %d, want %d", header, w.Code, want)
 		}
 	}

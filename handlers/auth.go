@@ -40,10 +40,11 @@ type Caller struct {
 	Roles []Role
 }
 
-// has says whether the caller may act in a role. Whoever may do anything may read.
+// has says whether the caller may act in a role. Whoever may order or approve may
+// read; whoever may only send events may not.
 func (c Caller) has(want Role) bool {
 	for _, r := range c.Roles {
-		if r == want || want == Reader {
+		if r == want || (want == Reader && (r == Operator || r == Approver)) {
 			return true
 		}
 	}
@@ -52,7 +53,9 @@ func (c Caller) has(want Role) bool {
 
 // Auth is the configured way in.
 type Auth struct {
-	Mode Mode
+	Mode     Mode
+	Tenant   string // GUID of the tenant whose tokens are taken
+	Audience string // what the tokens must be made for
 	// Verify authenticates a request for the modes entra and easyauth. nil: both
 	// refuse everything.
 	Verify func(r *http.Request) (Caller, error)

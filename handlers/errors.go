@@ -11,6 +11,7 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"erfailover/failover/fault"
+	"erfailover/failover/report"
 )
 
 // Codes of Invalid errors that have an HTTP status of their own.
@@ -29,6 +30,13 @@ type problem struct {
 	Kind       fault.Kind    `json:"kind,omitzero"`
 	Fields     []fieldError  `json:"errors,omitempty"`
 	RetryAfter time.Duration `json:"-"`
+
+	// Of an order that was refused.
+	Order     string         `json:"order,omitzero"`     // its idempotency key
+	Group     string         `json:"group,omitzero"`     //
+	Operation string         `json:"operation,omitzero"` // the one in the way
+	Codes     []string       `json:"codes,omitempty"`    // reason codes of the guards that said no
+	Reasons   []report.Guard `json:"reasons,omitempty"`  // the same with sentences, as far as they hold still
 }
 
 // fieldError is one unusable field of a body.
@@ -150,11 +158,16 @@ func write(w http.ResponseWriter, status int, contentType string, v any) {
 		b.Reset()
 		b.WriteString(`{"type":"about:blank","title":"This program failed","status":500,"detail":"the reply could not be written"}`)
 	}
+	writeBytes(w, status, contentType, b.Bytes())
+}
+
+// writeBytes sends a body as it is.
+func writeBytes(w http.ResponseWriter, status int, contentType string, body []byte) {
 	h := w.Header()
 	h.Set("Content-Type", contentType)
-	h.Set("Content-Length", strconv.Itoa(b.Len()))
+	h.Set("Content-Length", strconv.Itoa(len(body)))
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(status)
-	_, _ = w.Write(b.Bytes()) // the caller is gone when this fails
+	_, _ = w.Write(body) // the caller is gone when this fails
 }

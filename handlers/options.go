@@ -81,6 +81,9 @@ type Limits struct {
 	Signals    int64         // bytes of POST /api/v1/signals; default 1 MiB
 	AtOnce     int           // internal invocations that hold a body in memory; default 8
 	Depth      int           // nesting of the envelope; default 64
+	Requests   int           // API requests at once; more wait for half of Request; default 64
+	Rate       int           // API requests of one caller in a second, over time; default 100
+	Burst      int           // API requests that one caller may send at once; default 2000
 	Panics     int           // deliveries after which a batch that makes us panic is dead-lettered; default 5
 }
 
@@ -89,7 +92,7 @@ func (l Limits) withDefaults() Limits {
 	d := Limits{
 		Invocation: 90 * time.Second, Request: 60 * time.Second,
 		Body: 64 << 20, Event: 2 << 20, Events: 5000, Order: 256 << 10, Signals: 1 << 20,
-		AtOnce: 8, Depth: 64, Panics: 5,
+		AtOnce: 8, Depth: 64, Panics: 5, Requests: 64, Rate: 100, Burst: 2000,
 	}
 	set(&l.Invocation, d.Invocation)
 	set(&l.Request, d.Request)
@@ -102,6 +105,9 @@ func (l Limits) withDefaults() Limits {
 	set(&l.AtOnce, d.AtOnce)
 	set(&l.Depth, d.Depth)
 	set(&l.Panics, d.Panics)
+	set(&l.Requests, d.Requests)
+	set(&l.Rate, d.Rate)
+	set(&l.Burst, d.Burst)
 	return l
 }
 
@@ -132,13 +138,13 @@ type Options struct {
 	// Probe and Drills run at their timers. nil: there is nothing to do.
 	Probe  func(ctx context.Context) error
 	Drills func(ctx context.Context) error
-	// Status is the body of GET /api/v1/status. nil: 404.
-	Status func(ctx context.Context) (any, error)
-	// Operation is the body of GET /api/v1/operations/{id}. nil: 404.
-	Operation func(ctx context.Context, id string) (any, error)
+	// Views answers reads, and tells the outcome of orders. nil: reads are 404 and
+	// every order is answered as accepted.
+	Views *Views
 	// Ready says whether the parts behind us can be reached. nil: always.
 	Ready func(ctx context.Context) error
-	// API answers what the routes here do not know, under /api. nil: 404.
+	// API answers callers who may read what the routes here do not know, under /api:
+	// the pages. nil: 404.
 	API http.Handler
 }
 

@@ -1,7 +1,6 @@
 package handlers
 
 import (
-	"context"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
@@ -26,36 +25,42 @@ const (
 	maxKey       = 128
 	maxReason    = 512 // bytes
 	maxOverrides = 32
+	maxPlace     = 128 // bytes of a location's or provider's name
 )
 
 // orderBody is what a person may say in an order. Which fields a verb takes is
 // checked by check; a field that it does not take is refused, never ignored.
 type orderBody struct {
-	To        string    `json:"to,omitzero"`
-	MakeHome  bool      `json:"make_home,omitzero"`
-	Operation string    `json:"operation,omitzero"`
-	Plan      string    `json:"plan,omitzero"`
-	Reason    string    `json:"reason,omitzero"`
-	Overrides []string  `json:"overrides,omitempty"`
-	Break     bool      `json:"break,omitzero"`
-	Until     time.Time `json:"until,omitzero"`
+	To        string    `json:"to,omitzero"`         // the circuit to move to; absent lets the policy choose
+	From      string    `json:"from,omitzero"`       // evacuate: the peering location or provider to leave
+	MakeHome  bool      `json:"make_home,omitzero"`  // switchover: the new circuit becomes home
+	Operation string    `json:"operation,omitzero"`  // approve, cancel: the operation meant
+	Plan      string    `json:"plan,omitzero"`       // approve: the plan that was read
+	Reason    string    `json:"reason,omitzero"`     // why, in the person's words; at most 512 bytes
+	Overrides []string  `json:"overrides,omitempty"` // reason codes of guards to override, by name
+	Break     bool      `json:"break,omitzero"`      // break-glass: may override last-path too; needs a reason
+	Until     time.Time `json:"until,omitzero"`      // pause, kill: when it ends by itself
 }
 
-// takes says which fields a verb may carry besides the reason.
-func takes(v events.Verb) (move, home, decide, until bool) {
+// fields says which fields a verb may carry besides the reason.
+type fields struct{ move, from, home, decide, until bool }
+
+// takes returns the fields of a verb.
+func takes(v events.Verb) fields {
 	switch v {
 	case events.OrderFailover, events.OrderFailback:
-		return true, false, false, false
+		return fields{move: true}
 	case events.OrderSwitchover:
-		return true, true, false, false
+		return fields{move: true, home: true}
+	case events.OrderEvacuate:
+		return fields{move: true, from: true}
+	case events.OrderPause, events.OrderKill:
+		return fields{until: true}
 	case events.OrderApprove, events.OrderCancel:
-		return false, false, true, false
-	case events.OrderPause:
-		return false, false, false, true
-	case events.OrderResume, events.OrderAcknowledge, events.OrderEvacuate, events.OrderKill, events.OrderUnkill:
-		return false, false, false, false
+		return fields{decide: true}
+	case events.OrderResume, events.OrderAcknowledge, events.OrderUnkill:
 	}
-	return false, false, false, false
+	return fields{}
 }
 
 // check returns everything that is wrong with the body for this verb.
@@ -71,22 +76,26 @@ func (b orderBody) check(v events.Verb, now time.Time) []problemField {
 			bad = append(bad, problemField{field, got, "a name of letters, digits, '-', '_' and '.'"})
 		}
 	}
-	move, home, decide, until := takes(v)
-	deny(!move && b.To != "", "/to")
-	deny(!move && len(b.Overrides) > 0, "/overrides")
-	deny(!move && b.Break, "/break")
-	deny(!home && b.MakeHome, "/make_home")
-	deny(!decide && b.Operation != "", "/operation")
+	f := takes(v)
+	deny(!f.move && b.To != "", "/to")
+	deny(!f.from && b.From != "", "/from")
+	deny(!f.move && len(b.Overrides) > 0, "/overrides")
+	deny(!f.move && b.Break, "/break")
+	deny(!f.home && b.MakeHome, "/make_home")
+	deny(!f.decide && b.Operation != "", "/operation")
 	deny(v != events.OrderApprove && b.Plan != "", "/plan")
-	deny(!until && !b.Until.IsZero(), "/until")
+	deny(!f.until && !b.Until.IsZero(), "/until")
 	name("/to", b.To)
 	name("/operation", b.Operation)
 	name("/plan", b.Plan)
-	if decide && b.Operation == "" {
+	if f.decide && b.Operation == "" {
 		bad = append(bad, problemField{"/operation", "", "the id of the operation"})
 	}
-	if until && !b.Until.IsZero() && !b.Until.After(now) {
+	if f.until && !b.Until.IsZero() && !b.Until.After(now) {
 		bad = append(bad, problemField{"/until", b.Until.Format(time.RFC3339), "a time to come"})
+	}
+	if f.from && !words(b.From, maxPlace) {
+		bad = append(bad, problemField{"/from", b.From, "the peering location or the provider to leave"})
 	}
 	if b.Break && strings.TrimSpace(b.Reason) == "" {
 		bad = append(bad, problemField{"/reason", "", "a reason; break-glass needs one"})
@@ -106,28 +115,24 @@ func (b orderBody) check(v events.Verb, now time.Time) []problemField {
 	return bad
 }
 
-// accepted is the reply to an order.
-type accepted struct {
-	Order      string   `json:"order"` // the id under which the order is remembered
-	Group      string   `json:"group"`
-	Operations []string `json:"operations"`
+// words says whether s is 1 to max bytes of text on one line.
+func words(s string, max int) bool {
+	return strings.TrimSpace(s) != "" && len(s) <= max && utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool { return r < 0x20 || r == 0x7f })
 }
 
-// postOrder takes the orders of all verbs: the last part of the path is the verb.
-func (s *server) postOrder(ctx context.Context, r request) (answer, error) {
-	verb := events.Verb(path.Base(r.URL.Path))
-	group := r.PathValue("group")
+// readOrder reads and checks an order. The last part of the path is the verb.
+func (s *server) readOrder(r request) (events.Order, error) {
+	verb, group := events.Verb(path.Base(r.URL.Path)), r.PathValue("group")
 	if r.caller.Name == "" {
-		return answer{}, &requestError{problem{Status: http.StatusForbidden, Title: "An order needs a name",
+		return events.Order{}, &requestError{problem{Status: http.StatusForbidden, Title: "An order needs a name",
 			Detail: "name yourself in the header " + userHeader}}
 	}
 	var body orderBody
 	if err := decodeStrict(r, s.Limits.Order, &body); err != nil {
-		return answer{}, err
+		return events.Order{}, err
 	}
-	now := s.Now().UTC()
-	bad := body.check(verb, now)
-	if !isName(group) {
+	bad := body.check(verb, s.Now().UTC())
+	if strings.Contains(r.Pattern, "{group}") && !isName(group) {
 		bad = append(bad, problemField{"group", group, "a name of letters, digits, '-', '_' and '.'"})
 	}
 	key, ok := idempotencyKey(r.Request)
@@ -135,26 +140,17 @@ func (s *server) postOrder(ctx context.Context, r request) (answer, error) {
 		bad = append(bad, problemField{keyHeader, "", fmt.Sprintf("one key of 1 to %d printable ASCII characters", maxKey)})
 	}
 	if len(bad) > 0 {
-		return answer{}, badField(bad...)
+		return events.Order{}, badField(bad...)
 	}
-	sig, err := orderSignal(events.Order{
-		Verb: verb, Group: group, To: body.To, MakeHome: body.MakeHome, Operation: body.Operation, Plan: body.Plan,
-		By: r.caller.Name, Reason: body.Reason, Overrides: body.Overrides, Break: body.Break, Key: key, Until: body.Until,
-	}, now)
-	if err != nil {
-		return answer{}, err
-	}
-	receipt, err := s.Engine.Handle(ctx, []events.Signal{sig})
-	if err != nil {
-		return answer{}, err
-	}
-	a := answer{status: http.StatusAccepted, location: base + "/status", body: accepted{
-		Order: sig.ID, Group: group, Operations: append([]string{}, receipt.Operations...),
-	}}
-	if len(receipt.Operations) > 0 {
-		a.location = base + "/operations/" + receipt.Operations[0]
-	}
-	return a, nil
+	o := body.order(verb, group)
+	o.By, o.Key = r.caller.Name, key
+	return o, nil
+}
+
+// order makes the order that a body asks for.
+func (b orderBody) order(v events.Verb, group string) events.Order {
+	return events.Order{Verb: v, Group: group, From: b.From, To: b.To, MakeHome: b.MakeHome, Operation: b.Operation, Plan: b.Plan,
+		Reason: b.Reason, Overrides: b.Overrides, Break: b.Break, Until: b.Until}
 }
 
 // idempotencyKey returns the caller's key, or a fresh one when it sent none: then

@@ -21,6 +21,9 @@ type server struct {
 	slots chan struct{} // one per internal invocation that holds a body
 	inner map[string]invocation
 	api   http.Handler
+
+	gate   *gate
+	counts *counts
 }
 
 // New returns the handler, or an error that names what is missing or refused.
@@ -33,7 +36,7 @@ func New(o Options) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &server{Options: o, auth: auth, slots: make(chan struct{}, o.Limits.AtOnce)}
+	s := &server{Options: o, auth: auth, slots: make(chan struct{}, o.Limits.AtOnce), gate: newGate(o.Limits), counts: newCounts()}
 	s.inner = s.invocations()
 	s.api = s.apiRoutes()
 	return s, nil
@@ -95,6 +98,8 @@ func Serve(ctx context.Context, o Options) error {
 	srv := &http.Server{
 		Handler:           h,
 		ReadHeaderTimeout: 10 * time.Second,
+		ReadTimeout:       time.Minute,
+		MaxHeaderBytes:    32 << 10,
 		// The host keeps idle connections for a minute. Ours must live longer, or it
 		// sends an invocation into a connection that we are closing.
 		IdleTimeout: 3 * time.Minute,

@@ -1,0 +1,269 @@
+package handlers
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json"
+
+	"erfailover/events"
+	"erfailover/failover"
+	"erfailover/failover/fault"
+	"erfailover/failover/record"
+	"erfailover/failover/report"
+)
+
+// Views answers reads: from the record, and by previews, which write nothing. It
+// keeps nothing in memory, so every instance answers the same.
+type Views struct{ engine *failover.Engine }
+
+// NewViews returns the views of an engine's record.
+func NewViews(e *failover.Engine) *Views { return &Views{engine: e} }
+
+// load reads a document into v and reports whether there is one.
+func (v *Views) load(ctx context.Context, key, kind string, into any) (bool, error) {
+	doc, err := v.engine.Store.Load(ctx, key)
+	if errors.Is(err, fault.NotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	body, err := record.Migrate(kind, doc.Body)
+	if err != nil {
+		return false, err
+	}
+	if err := json.Unmarshal(body, into); err != nil {
+		return false, &fault.Error{Op: "read record", Target: key, Kind: fault.Corrupt, Err: err}
+	}
+	return true, nil
+}
+
+// estate reads the estate's document; before the first discovery it holds what the
+// configuration says.
+func (v *Views) estate(ctx context.Context) (record.Estate, error) {
+	var e record.Estate
+	_, err := v.load(ctx, record.EstateKey, "estate", &e)
+	if e.Facts.Groups == nil {
+		e.Facts = v.engine.Topology
+	}
+	return e, err
+}
+
+// groupNames returns the configured groups, sorted.
+func (v *Views) groupNames() []string {
+	var names []string
+	for _, g := range v.engine.Topology.Groups {
+		names = append(names, g.Name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// group reads one group's document.
+func (v *Views) group(ctx context.Context, name string) (record.Group, error) {
+	g := record.Group{Name: name}
+	if _, ok := v.engine.Topology.Group(name); !ok {
+		return g, noGroup(name)
+	}
+	_, err := v.load(ctx, record.GroupKey(name), "group", &g)
+	return g, err
+}
+
+func noGroup(name string) error {
+	if !isName(name) {
+		name = ""
+	}
+	return &fault.Error{Op: "find the group", Target: name, Kind: fault.NotFound, Hint: "name a group of the configuration; GET " + base + "/groups lists them"}
+}
+
+// input gathers what the status of some groups is made of.
+func (v *Views) input(ctx context.Context, names []string) (report.Input, error) {
+	in := report.Input{Now: v.engine.Clock.Now()}
+	var err error
+	if in.Estate, err = v.estate(ctx); err != nil {
+		return in, err
+	}
+	in = report.NewInput(in.Now, in.Estate)
+	for _, name := range names {
+		g, err := v.group(ctx, name)
+		if err != nil {
+			return in, err
+		}
+		in.Groups = append(in.Groups, g)
+		in.Health[name], in.Policy[name] = v.engine.Rules[name].Health, v.engine.Rules[name].Policy
+	}
+	for _, c := range in.Estate.Facts.Circuits {
+		var doc record.Circuit
+		if _, err := v.load(ctx, record.CircuitKey(c.Name), "circuit", &doc); err != nil {
+			return in, err
+		}
+		in.Memories[c.Name] = doc.Memory
+	}
+	return in, nil
+}
+
+// Status returns the estate as it is believed to be now.
+func (v *Views) Status(ctx context.Context) (report.Status, error) {
+	in, err := v.input(ctx, v.groupNames())
+	if err != nil {
+		return report.Status{}, err
+	}
+	return report.MakeStatus(in), nil
+}
+
+// Group returns the status of one group.
+func (v *Views) Group(ctx context.Context, name string) (report.GroupStatus, error) {
+	in, err := v.input(ctx, []string{name})
+	if err != nil {
+		return report.GroupStatus{}, err
+	}
+	return report.MakeStatus(in).Groups[0], nil
+}
+
+// Circuits lists every circuit.
+func (v *Views) Circuits(ctx context.Context) ([]report.CircuitView, error) {
+	in, err := v.input(ctx, v.groupNames())
+	return report.Circuits(in.Estate.Facts, report.MakeStatus(in)), err
+}
+
+// Gateways lists every gateway.
+func (v *Views) Gateways(ctx context.Context) ([]report.GatewayView, error) {
+	in, err := v.input(ctx, v.groupNames())
+	return report.Gateways(in.Estate.Facts, report.MakeStatus(in)), err
+}
+
+// Card returns the break-glass card for the present state.
+func (v *Views) Card(ctx context.Context) (report.Card, error) {
+	s, err := v.Status(ctx)
+	return report.MakeCard(s), err
+}
+
+// Operations lists operations that run, wait or ended lately, newest first: in one
+// group, or in all for "".
+func (v *Views) Operations(ctx context.Context, group string) ([]record.Summary, error) {
+	names := v.groupNames()
+	if group != "" {
+		names = []string{group}
+	}
+	out := []record.Summary{}
+	for _, name := range names {
+		g, err := v.group(ctx, name)
+		if err != nil {
+			return nil, err
+		}
+		if op := g.Operation; op != nil {
+			out = append(out, record.Summary{ID: op.ID, Kind: op.Kind, From: op.Plan.From, To: op.Plan.To, Epoch: op.Plan.Epoch,
+				Begun: op.Stamps.Decide, Result: op.Result, Writes: len(op.Steps)})
+		}
+		out = append(out, g.Recent...)
+	}
+	slices.SortStableFunc(out, func(a, b record.Summary) int { return cmp.Or(b.Begun.Compare(a.Begun), strings.Compare(a.ID, b.ID)) })
+	return out, nil
+}
+
+// Operation returns one operation, running, waiting or ended.
+func (v *Views) Operation(ctx context.Context, id string) (report.Operation, error) {
+	for _, name := range v.groupNames() {
+		g, err := v.group(ctx, name)
+		if err != nil {
+			return report.Operation{}, err
+		}
+		if g.Operation != nil && g.Operation.ID == id {
+			return report.MakeOperation(*g.Operation, v.engine.Rules[name].Policy.Objective), nil
+		}
+	}
+	var ended struct {
+		Schema    int              `json:"schema"`
+		Operation record.Operation `json:"operation"`
+	}
+	lost := &fault.Error{Op: "find the operation", Kind: fault.NotFound, Hint: "GET " + base + "/operations lists them"}
+	if record.CheckKey("read operation", record.OperationKey(id)) != nil {
+		return report.Operation{}, lost
+	}
+	found, err := v.load(ctx, record.OperationKey(id), "operation", &ended)
+	if err != nil {
+		return report.Operation{}, err
+	}
+	if !found {
+		return report.Operation{}, lost
+	}
+	return report.MakeOperation(ended.Operation, v.engine.Rules[ended.Operation.Group].Policy.Objective), nil
+}
+
+// Ready says whether the record can be reached.
+func (v *Views) Ready(ctx context.Context) error {
+	_, err := v.engine.Store.List(ctx, record.GroupKey(""), "", 1)
+	return err
+}
+
+// explain gathers an explanation of one judgement.
+func (v *Views) explain(ctx context.Context, name string, order *events.Order) (report.Explanation, failover.Preview, error) {
+	g, err := v.group(ctx, name)
+	if err != nil {
+		return report.Explanation{}, failover.Preview{}, err
+	}
+	now, err := v.engine.Preview(ctx, name, order)
+	if err != nil {
+		return report.Explanation{}, now, err
+	}
+	topo, _ := v.engine.Topology.Group(name)
+	in := report.ExplainInput{Now: v.engine.Clock.Now(), Group: g, Circuits: topo.Circuits(), Home: topo.Home(), Policy: v.engine.Rules[name].Policy,
+		Judged: judged(now), Order: order}
+	if len(in.Group.Active) == 0 { // nothing was saved yet; the preview has read the weights
+		in.Group.Active = now.Verdict.From
+	}
+	if order == nil {
+		would, err := v.engine.Preview(ctx, name, whatIf(name))
+		if err != nil {
+			return report.Explanation{}, now, err
+		}
+		j := judged(would)
+		in.WhatIf = &j
+		if in.History, err = v.lately(ctx, name, g.Head.Seq); err != nil {
+			return report.Explanation{}, now, err
+		}
+	}
+	return report.Explain(in), now, nil
+}
+
+// whatIf is the order that readiness asks about. It is never given.
+func whatIf(group string) *events.Order {
+	return &events.Order{Verb: events.OrderFailover, Group: group, By: "readiness"}
+}
+
+func judged(p failover.Preview) report.Judged {
+	return report.Judged{Verdict: p.Verdict, View: p.View, Plan: p.Plan, Refused: p.Refused}
+}
+
+// Explain says why a group is where it is, and what would change that.
+func (v *Views) Explain(ctx context.Context, name string) (report.Explanation, error) {
+	e, _, err := v.explain(ctx, name, nil)
+	return e, err
+}
+
+// Readiness says which groups could fail over now.
+func (v *Views) Readiness(ctx context.Context) (report.Readiness, error) {
+	in, err := v.input(ctx, v.groupNames())
+	if err != nil {
+		return report.Readiness{}, err
+	}
+	out := report.Readiness{At: in.Now.UTC(), Ready: true, Groups: []report.GroupReadiness{}}
+	for _, g := range report.MakeStatus(in).Groups {
+		would, err := v.engine.Preview(ctx, g.Name, whatIf(g.Name))
+		if err != nil {
+			return out, err
+		}
+		r := report.MakeReadiness(g, in.Estate.Killed, judged(would), len(in.Estate.Missing), in.Now)
+		out.Ready = out.Ready && r.Ready
+		out.Groups = append(out.Groups, r)
+	}
+	return out, nil
+}
+
+// waitFor is how long an answer to an order is waited for in one request.
+const waitFor = 2 * time.Second
