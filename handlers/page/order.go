@@ -1,0 +1,312 @@
+package page
+
+import (
+	"crypto/rand"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json"
+
+	"erfailover/events"
+	"erfailover/failover/fault"
+	"erfailover/failover/health"
+	"erfailover/failover/policy"
+	"erfailover/failover/record"
+	"erfailover/failover/report"
+)
+
+// maxForm bounds a form, in bytes.
+const maxForm = 64 << 10
+
+// verb is one thing that a person may order.
+type verb struct {
+	name   events.Verb
+	label  string // on the button
+	does   string // one sentence, before anything is sent
+	moves  bool   // moves traffic: it is planned first
+	decide bool   // is about the operation that waits
+}
+
+// verbs are the orders of a group.
+var verbs = []verb{
+	{events.OrderFailover, "Fail over", "Moves the group's traffic off its circuit because that circuit is bad. You may override guards by name.", true, false},
+	{events.OrderSwitchover, "Switch over", "Moves the group's traffic as planned work. Every guard applies.", true, false},
+	{events.OrderFailback, "Fail back", "Moves the group's traffic back to its home.", true, false},
+	{events.OrderApprove, "Approve", "Lets the waiting operation run its writes.", false, true},
+	{events.OrderCancel, "Cancel", "Ends the waiting operation. Nothing is written.", false, true},
+	{events.OrderPause, "Pause", "Stops the automation's own decisions for this group. A running operation goes on. Your orders are refused too until you resume.", false, false},
+	{events.OrderResume, "Resume", "Lets the automation decide for this group again.", false, false},
+	{events.OrderAcknowledge, "Acknowledge", "Clears the cool-down of the moves until now: the automation may move again at once.", false, false},
+}
+
+// verbLink is a button of a group.
+type verbLink struct{ Name, Label string }
+
+// verbsFor returns the orders that make sense for a group as it is.
+func verbsFor(g report.GroupStatus, now time.Time) []verbLink {
+	waits := g.Operation != nil && g.Operation.Status == record.AwaitingApproval
+	var out []verbLink
+	for _, v := range verbs {
+		switch {
+		case v.decide && !waits, v.name == events.OrderResume && !g.Paused.Holds(now), v.name == events.OrderPause && g.Paused.Holds(now):
+			continue
+		}
+		out = append(out, verbLink{string(v.name), v.label})
+	}
+	return out
+}
+
+// orderView is an order on its way: the form, then the plan.
+type orderView struct {
+	Verb, Label, Does string
+	Moves             bool
+	Group             string // cleaned
+	Key               string // the group, for the form
+	Circuits          []choice
+	Guards            []findingView // that stand in the way and may be overridden by name
+	Asked             *asked
+	Running           *operationView // that is approved or cancelled
+	Plan              *planView
+	Problem           *problemView
+	Changed           bool // the plan is not the one that was read
+}
+
+// choice is a circuit that may be named as target.
+type choice struct {
+	Value, Text string
+	Chosen      bool
+}
+
+// planView is a plan, ready to be shown.
+type planView struct {
+	ID, Kind, Move, Refused string
+	Hold                    bool
+	Steps                   []stepView
+	Reasons                 []findingView
+	Others                  []candidateView
+	Overridden              string
+}
+
+// asked is what the person has filled in.
+type asked struct {
+	To, Reason, Hours, Operation, Plan, Name, User, Key string
+	Overrides                                           []string
+	MakeHome                                            bool
+}
+
+// getOrder shows the form of an order.
+func (s *server) getOrder(w http.ResponseWriter, r *http.Request) {
+	s.order(w, r, r.URL.Query(), func(sc *screen, _ verb) int { return http.StatusOK })
+}
+
+// postPlan shows what an order would do.
+func (s *server) postPlan(w http.ResponseWriter, r *http.Request) {
+	s.form(w, r, func(sc *screen, v verb) int { return s.plan(r, sc, v) })
+}
+
+// postOrder sends an order to the API: when the group's name was typed, and when the
+// plan is still the one that was read.
+func (s *server) postOrder(w http.ResponseWriter, r *http.Request) {
+	s.form(w, r, func(sc *screen, v verb) int {
+		o := sc.Order
+		if o.Asked.Name != o.Key {
+			o.Problem = &problemView{Status: http.StatusUnprocessableEntity, Title: "Nothing was ordered: type the name of the group", Detail: "It is " + o.Group + ", in the same letters."}
+		} else if s.AskName && o.Asked.User == "" {
+			o.Problem = &problemView{Status: http.StatusUnprocessableEntity, Title: "Nothing was ordered: say who you are", Detail: "The journal keeps the name of whoever orders."}
+		}
+		seen := o.Asked.Plan
+		if v.moves {
+			if status := s.plan(r, sc, v); o.Plan == nil && seen != "" {
+				return status
+			}
+			if o.Problem == nil && o.Plan != nil && o.Plan.ID != seen {
+				o.Changed = true
+				return http.StatusConflict
+			}
+		}
+		if o.Problem != nil {
+			return o.Problem.Status
+		}
+		return s.sendOrder(w, r, sc, v)
+	})
+}
+
+// form reads a posted form, then goes on as order does.
+func (s *server) form(w http.ResponseWriter, r *http.Request, then func(*screen, verb) int) {
+	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+	if err := r.ParseForm(); err != nil {
+		s.problem(w, r, http.StatusBadRequest, "The form cannot be read", "Go back and send it again.")
+		return
+	}
+	s.order(w, r, r.PostForm, then)
+}
+
+// order makes the screen of an order, lets then go on with it, and sends it unless
+// then has answered already, which it tells by 0.
+func (s *server) order(w http.ResponseWriter, r *http.Request, q url.Values, then func(*screen, verb) int) {
+	look, _, err := s.looks.get(r.Context(), s.Fresh, s.Look)
+	if err != nil {
+		s.failed(w, r, "The state of the estate cannot be read", err)
+		return
+	}
+	g, known := groupOf(look.Status, q.Get("group"))
+	i := slices.IndexFunc(verbs, func(v verb) bool { return string(v.name) == q.Get("do") })
+	if !known || i < 0 {
+		s.problem(w, r, http.StatusNotFound, "There is no such order or group", "Start again from the first screen.")
+		return
+	}
+	v := verbs[i]
+	sc := s.newScreen(r, "order", v.label+": "+label(g.Name))
+	s.about(&sc, look)
+	sc.Group = label(g.Name)
+	sc.Order = newOrder(v, g, q, sc.Now)
+	if status := then(&sc, v); status != 0 {
+		s.send(w, status, sc)
+	}
+}
+
+func newOrder(v verb, g report.GroupStatus, q url.Values, now time.Time) *orderView {
+	o := &orderView{Verb: string(v.name), Label: v.label, Does: v.does, Moves: v.moves, Group: label(g.Name), Key: g.Name}
+	o.Asked = &asked{
+		To: q.Get("to"), Reason: strings.TrimSpace(q.Get("reason")), Hours: q.Get("hours"), Operation: q.Get("operation"), Plan: q.Get("plan"),
+		Name: strings.TrimSpace(q.Get("name")), User: strings.TrimSpace(q.Get("user")), Key: q.Get("key"), Overrides: q["override"], MakeHome: q.Get("home") != "",
+	}
+	if o.Asked.Key == "" {
+		o.Asked.Key = "page-" + rand.Text()
+	}
+	for _, b := range g.Circuits[:min(len(g.Circuits), 100)] {
+		text := label(b.Circuit) + " (" + word(b.State)
+		if slices.Contains(g.Active, b.Circuit) {
+			text += ", carries now"
+		}
+		if b.State == health.Unknown || b.State == "" {
+			text += ": no fresh evidence"
+		}
+		o.Circuits = append(o.Circuits, choice{b.Circuit, text + ")", b.Circuit == o.Asked.To})
+	}
+	if v.decide && g.Operation != nil {
+		op := newOperation(*g.Operation, now)
+		o.Running = &op
+		if o.Asked.Operation == "" {
+			o.Asked.Operation, o.Asked.Plan = g.Operation.ID, g.Operation.Plan
+		}
+	}
+	return o
+}
+
+// plan asks what the order would do and puts the answer, or the problem, on the
+// screen.
+func (s *server) plan(r *http.Request, sc *screen, v verb) int {
+	o := sc.Order
+	if !v.moves {
+		return http.StatusOK
+	}
+	p, err := s.Options.Plan(r.Context(), o.Asked.order(v, o.Key))
+	if err != nil {
+		hint := fault.HintOf(err)
+		if hint == "" {
+			hint = "You may try again, or order without having seen a plan: the same guards apply."
+		}
+		o.Problem = &problemView{Status: http.StatusServiceUnavailable, Title: "The plan cannot be made now", Detail: prose(hint)}
+		o.Asked.Plan = ""
+		return o.Problem.Status
+	}
+	pv := &planView{
+		ID: p.Plan.ID, Kind: label(string(p.Verdict.Kind)), Move: move(p.Verdict.From, p.Verdict.To), Hold: p.Verdict.Action == policy.Hold,
+		Refused: prose(p.Refused), Reasons: findings(p.Verdict.Reasons),
+	}
+	if pv.Hold && v.name != events.OrderSwitchover {
+		o.Guards = guards(p.Verdict)
+	}
+	for _, c := range p.Verdict.Overridden {
+		pv.Overridden = strings.TrimPrefix(pv.Overridden+", "+label(string(c)), ", ")
+	}
+	for _, c := range p.Verdict.Candidates {
+		pv.Others = append(pv.Others, candidateView{Circuit: label(c.Circuit), Chosen: c.Chosen, Against: findings(c.Against)})
+	}
+	for _, st := range p.Plan.Steps {
+		pv.Steps = append(pv.Steps, stepView{Gateway: short(st.Gateway), Circuit: label(st.Circuit), Connection: short(st.Connection), From: st.From.Weight, To: st.To.Weight})
+	}
+	o.Plan, o.Asked.Plan = pv, pv.ID
+	return http.StatusOK
+}
+
+// guards returns what stands in the way and may be overridden by name, each code
+// once.
+func guards(v policy.Verdict) []findingView {
+	list := slices.Clone(v.Reasons)
+	for _, c := range v.Candidates {
+		list = append(list, c.Against...)
+	}
+	var out []findingView
+	for _, f := range findings(list) {
+		if policy.Overridable(policy.Reason(f.Code)) && !slices.ContainsFunc(out, func(o findingView) bool { return o.Code == f.Code }) {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+// order makes the engine's form of what was asked.
+func (a *asked) order(v verb, group string) events.Order {
+	by := a.User
+	if by == "" {
+		by = "page"
+	}
+	return events.Order{Verb: v.name, Group: group, To: a.To, MakeHome: a.MakeHome && v.name == events.OrderSwitchover, By: by, Reason: a.Reason, Overrides: a.Overrides}
+}
+
+// orderBody is what the API takes. A field that a verb does not take stays empty.
+type orderBody struct {
+	To        string    `json:"to,omitzero"`
+	MakeHome  bool      `json:"make_home,omitzero"`
+	Operation string    `json:"operation,omitzero"`
+	Plan      string    `json:"plan,omitzero"`
+	Reason    string    `json:"reason,omitzero"`
+	Overrides []string  `json:"overrides,omitempty"`
+	Until     time.Time `json:"until,omitzero"`
+}
+
+// sendOrder posts the order. What the API refuses is shown on the same screen.
+func (s *server) sendOrder(w http.ResponseWriter, r *http.Request, sc *screen, v verb) int {
+	o := sc.Order
+	body := orderBody{Reason: o.Asked.Reason}
+	switch {
+	case v.moves:
+		body.To, body.Overrides = o.Asked.To, o.Asked.Overrides
+		body.MakeHome = o.Asked.MakeHome && v.name == events.OrderSwitchover
+	case v.decide:
+		body.Operation = o.Asked.Operation
+		if v.name == events.OrderApprove {
+			body.Plan = o.Asked.Plan
+		}
+	case v.name == events.OrderPause:
+		if d, err := time.ParseDuration(o.Asked.Hours); err == nil && d > 0 {
+			body.Until = sc.Now.Add(d)
+		}
+	}
+	rep, err := s.call(r.Context(), r, Base+"v1/groups/"+url.PathEscape(o.Key)+"/"+string(v.name), o.Asked.User, o.Asked.Key, body)
+	if err != nil {
+		o.Problem = &problemView{Status: http.StatusInternalServerError, Title: "The order could not be written"}
+		return o.Problem.Status
+	}
+	if !rep.ok() {
+		o.Problem = rep.problem()
+		return rep.status
+	}
+	s.looks.drop()
+	var taken struct {
+		Operation string `json:"operation"`
+	}
+	pairs := []string{"group", o.Key, "told", string(v.name)}
+	if json.Unmarshal(rep.body.Bytes(), &taken) == nil && v.moves && taken.Operation != "" && linkable(taken.Operation) != "" {
+		pairs = []string{"operation", taken.Operation, "told", string(v.name)}
+	}
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("Location", sc.Link(pairs...))
+	w.WriteHeader(http.StatusSeeOther)
+	return 0
+}
