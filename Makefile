@@ -12,7 +12,7 @@ LDFLAGS  ?= -s -w
 # Debian packages that the tests need. gcc is for the race detector.
 # Anything that a test starts (a browser, say) is added here and nowhere else.
 # Node.js may come from elsewhere; testdeps/ says what is installed with it: Azurite.
-APT ?= gcc libc6-dev
+APT ?= gcc libc6-dev chromium fonts-dejavu-core
 
 .PHONY: help
 help: ## Print this list

@@ -45,11 +45,11 @@ func serveHandler(ctx context.Context, cfg config.Config) error {
 	p.engine.Log = p.log
 	go warm(ctx, p)
 	views := handlers.NewViews(p.engine)
-	err = handlers.Serve(ctx, handlers.Options{
+	err = handlers.Serve(ctx, p.withPage(handlers.Options{
 		Engine: faced(p.engine), Letters: handlers.NewRecordLetters(p.store), Parse: handlers.ParseEvents,
 		Auth: handlers.Auth{Mode: handlers.Mode(cfg.Auth.Mode), Tenant: cfg.Auth.Tenant, Audience: cfg.Auth.Audience}, Log: newLog(os.Stdout, p.clock.Now).With().Str("component", "handlers").Logger(),
 		Now: p.clock.Now, Views: views, Ready: views.Ready,
-	})
+	}))
 	if closed := p.close(); err == nil {
 		err = closed
 	}
