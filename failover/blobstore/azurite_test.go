@@ -70,7 +70,10 @@ func newWorld() *world {
 			return nil, nil, err
 		}
 		w.stop = append(w.stop, func() { _ = os.RemoveAll(dir) })
+		id := identityStub(audience)
+		w.stop = append(w.stop, id.Close)
 		cert, key, roots, err := selfSigned(dir)
+		err = errors.Join(err, os.Setenv("IDENTITY_ENDPOINT", id.URL+"/msi/token"), os.Setenv("IDENTITY_HEADER", "stub"))
 		return []string{"--oauth", "basic", "--cert", cert, "--key", key}, roots, err
 	})
 	return w
@@ -192,13 +195,12 @@ func openPlain(t *testing.T, name string, create bool, wrap func(http.RoundTripp
 }
 
 // openSecure opens a store as the program does: over TLS, by managed identity.
-func openSecure(t *testing.T, name string, audience string) (*Store, *identityStub) {
+func openSecure(t *testing.T, name string) *Store {
 	t.Helper()
 	a, err := started.secure()
 	if err != nil {
 		t.Fatal(err)
 	}
-	id := newIdentityStub(t, audience)
 	cred, err := azidentity.NewManagedIdentityCredential(nil)
 	if err != nil {
 		t.Fatal(err)
@@ -209,28 +211,17 @@ func openSecure(t *testing.T, name string, audience string) (*Store, *identitySt
 	if err != nil {
 		t.Fatal(err)
 	}
-	return s, id
+	return s
 }
 
-// identityStub is a stand-in for the managed identity endpoint of a function app.
-type identityStub struct {
-	mu        sync.Mutex
-	resources []string
-}
-
-// newIdentityStub starts one whose tokens are for audience, and points the
-// environment to it.
-func newIdentityStub(t *testing.T, audience string) *identityStub {
-	t.Helper()
-	id := &identityStub{}
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Header.Get("X-IDENTITY-HEADER") != "stub" {
+// identityStub starts a stand-in for the managed identity endpoint of a function
+// app. It gives a token for one audience, and refuses to speak of another.
+func identityStub(audience string) *httptest.Server {
+	return httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("X-IDENTITY-HEADER") != "stub" || strings.TrimRight(r.URL.Query().Get("resource"), "/") != audience {
 			w.WriteHeader(http.StatusUnauthorized)
 			return
 		}
-		id.mu.Lock()
-		id.resources = append(id.resources, r.URL.Query().Get("resource"))
-		id.mu.Unlock()
 		now := time.Now().Unix()
 		enc := base64.RawURLEncoding.EncodeToString
 		token := enc([]byte(`{"alg":"RS256","typ":"JWT"}`)) + "." + enc(fmt.Appendf(nil,
@@ -239,8 +230,4 @@ func newIdentityStub(t *testing.T, audience string) *identityStub {
 		w.Header().Set("Content-Type", "application/json")
 		fmt.Fprintf(w, `{"access_token":%q,"expires_on":"%d","resource":%q,"token_type":"Bearer"}`, token, now+3600, audience)
 	}))
-	t.Cleanup(server.Close)
-	t.Setenv("IDENTITY_ENDPOINT", server.URL+"/msi/token")
-	t.Setenv("IDENTITY_HEADER", "stub")
-	return id
 }

@@ -46,12 +46,14 @@ func (s *Store) ask(ctx context.Context, op, target string, call func() error) e
 		case s.seen.Load():
 			err = errGone
 		case s.create:
-			if _, err = s.client.Create(ctx, nil); err == nil || bloberror.HasCode(err, bloberror.ContainerAlreadyExists) {
-				err = call()
+			_, err = s.client.Create(ctx, nil)
+			if err != nil && !bloberror.HasCode(err, bloberror.ContainerAlreadyExists) {
+				return s.fail("create container", s.target, err)
 			}
+			err = call()
 		}
 	}
-	if err == nil || bloberror.HasCode(err, bloberror.BlobNotFound) {
+	if err == nil || errors.Is(err, fault.Conflict) || bloberror.HasCode(err, bloberror.BlobNotFound) {
 		s.seen.Store(true)
 	}
 	return s.fail(op, target, err)

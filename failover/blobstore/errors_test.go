@@ -81,6 +81,7 @@ func scriptedStore(t *testing.T, cred azcore.TokenCredential, answers ...scripte
 // TestAnswers gives every answer that storage is known for to a Save, and looks at
 // the error that comes out, and at how often the request was made.
 func TestAnswers(t *testing.T) {
+	t.Parallel()
 	type row struct {
 		answer scriptedAnswer
 		kind   fault.Kind
@@ -143,6 +144,15 @@ func TestNotFoundIsNeverGuessed(t *testing.T) {
 	s, _ := scriptedStore(t, &credential{}, scriptedAnswer{status: 404, code: "BlobNotFound"})
 	if _, err := s.Load(t.Context(), "group/east"); !errors.Is(err, fault.NotFound) {
 		t.Error(err)
+	}
+}
+
+// TestContainerMayNotBeCreated: the role is on a container that is not there.
+func TestContainerMayNotBeCreated(t *testing.T) {
+	s, wire := scriptedStore(t, &credential{}, scriptedAnswer{status: 404, code: "ContainerNotFound"}, scriptedAnswer{status: 403, code: "AuthorizationPermissionMismatch"})
+	_, err := s.Load(t.Context(), "group/east")
+	if !errors.Is(err, fault.Denied) || !strings.HasPrefix(err.Error(), "create container https://acct.blob.test/record: denied") || len(wire.seen) != 2 {
+		t.Errorf("%v, %d requests", err, len(wire.seen))
 	}
 }
 
