@@ -14,9 +14,10 @@ const clockVariable = "ERFAILOVER_DEMO_CLOCK"
 
 // clock tells the time, real or faster. The zero value is the real clock.
 type clock struct {
-	start time.Time // estate time at base
-	base  time.Time // real time, with its monotonic part
-	speed float64   // estate seconds in a real second; 0 is the real clock
+	start time.Time        // estate time at base
+	base  time.Time        // real time, with its monotonic part
+	speed float64          // estate seconds in a real second; 0 is the real clock
+	at    func() time.Time // in place of all this, for tests
 }
 
 // newClock returns a clock that shows start now and runs speed times as fast.
@@ -26,6 +27,9 @@ func newClock(start time.Time, speed float64) *clock {
 
 // Now returns the present time. It never runs backwards.
 func (c *clock) Now() time.Time {
+	if c.at != nil {
+		return c.at()
+	}
 	if c.speed == 0 {
 		return time.Now()
 	}

@@ -18,6 +18,7 @@ import (
 	"erfailover/failover/armnet"
 	"erfailover/failover/config"
 	"erfailover/failover/executor"
+	"erfailover/failover/fault"
 	"erfailover/failover/record"
 	"erfailover/handlers"
 )
@@ -60,6 +61,10 @@ func wire(cfg config.Config, log zerolog.Logger) (*parts, error) {
 	demo := os.Getenv(clockVariable)
 	if demo != "" && os.Getenv("WEBSITE_SITE_NAME") != "" {
 		return nil, &exitError{exitUsage, fmt.Errorf("%s is for the demo and is refused in a function app", clockVariable)}
+	}
+	if os.Getenv("WEBSITE_SITE_NAME") != "" && cfg.Record.Blob == nil {
+		return nil, &exitError{exitUsage, &fault.Error{Op: "open the record", Target: cfg.Record.Bolt, Kind: fault.Invalid,
+			Hint: "set record.blob: in a function app every function may run on its own instance, and a local file is not shared", Err: errors.New("a function app needs a shared record")}}
 	}
 	clk, err := clockFrom(demo)
 	if err != nil {

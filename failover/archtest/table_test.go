@@ -79,7 +79,7 @@ var table = map[string]row{
 	// Contract suites: test code that every implementation of a port runs.
 	"failover/record/recordtest": {kind: free, ours: []string{record, fault}, others: []string{porcupine}},
 	"failover/archtest":          {kind: pure},
-	"failover/drill":             {plan: true, ours: []string{topology, health, policy, planner, executor, record, report, "events", fault}, others: []string{cron, jsonv2}},
+	"failover/drill":             {ours: []string{topology, health, policy, planner, executor, record, report, "events", fault}, others: []string{cron, jsonv2}},
 	"failover/blobstore":         {kind: free, ours: []string{record, fault}, others: []string{azure, backoff, jsonv2}},
 	"failover/eventhub":          {kind: free, ours: []string{record, fault}, others: []string{azure, backoff, jsonv2}},
 	"failover/notify":            {kind: free, plan: true, ours: []string{record, report, "events", fault}, others: []string{azure, backoff, jsonv2}},
