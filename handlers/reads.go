@@ -149,7 +149,7 @@ func (s *server) getOperations(ctx context.Context, r request) (answer, error) {
 	for i := range all {
 		ids[i] = all[i].ID
 	}
-	return page[record.Summary](r, all, ids)
+	return page(r, all, ids)
 }
 
 func (s *server) getOperation(ctx context.Context, r request) (answer, error) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/http"
 
-	"erfailover/failover/record"
 	"erfailover/failover/report"
 )
 
@@ -67,7 +66,7 @@ func (s *server) routes() []route {
 		{method: http.MethodGet, path: "/groups/{group}/orders/{order}", role: Reader, id: "order", about: "What became of an order, by its idempotency key; remembered for 24 hours.", reply: map[int]any{200: Outcome{}}, do: s.getOrder},
 		{method: http.MethodGet, path: "/circuits", role: Reader, id: "listCircuits", about: "Every circuit, with what each group believes of it.", params: []param{limit, after}, reply: map[int]any{200: list[report.CircuitView]{}}, do: s.getCircuits},
 		{method: http.MethodGet, path: "/gateways", role: Reader, id: "listGateways", about: "Every gateway, with its weights.", params: []param{limit, after}, reply: map[int]any{200: list[report.GatewayView]{}}, do: s.getGateways},
-		{method: http.MethodGet, path: "/operations", role: Reader, id: "listOperations", about: "Operations that run, wait or ended lately, newest first; at most 50 ended ones a group.", params: []param{{in: "query", name: "group", about: "of this group only"}, limit, after}, reply: map[int]any{200: list[record.Summary]{}}, do: s.getOperations},
+		{method: http.MethodGet, path: "/operations", role: Reader, id: "listOperations", about: "Operations that run, wait or ended lately, newest first; at most 50 ended ones a group.", params: []param{{in: "query", name: "group", about: "of this group only"}, limit, after}, reply: map[int]any{200: list[report.OperationLine]{}}, do: s.getOperations},
 		{method: http.MethodGet, path: "/operations/{id}", role: Reader, id: "operation", about: "One operation, step by step, with its recovery ledger.", reply: map[int]any{200: report.Operation{}}, do: s.getOperation},
 		{method: http.MethodGet, path: "/journal", role: Reader, id: "journal", about: "One stream of the journal, newest first.", params: []param{
 			{in: "query", name: "stream", about: "estate (the default), group.NAME or circuit.NAME"},

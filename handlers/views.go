@@ -1,11 +1,9 @@
 package handlers
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -145,25 +143,20 @@ func (v *Views) Card(ctx context.Context) (report.Card, error) {
 
 // Operations lists operations that run, wait or ended lately, newest first: in one
 // group, or in all for "".
-func (v *Views) Operations(ctx context.Context, group string) ([]record.Summary, error) {
+func (v *Views) Operations(ctx context.Context, group string) ([]report.OperationLine, error) {
 	names := v.groupNames()
 	if group != "" {
 		names = []string{group}
 	}
-	out := []record.Summary{}
+	groups := make([]record.Group, 0, len(names))
 	for _, name := range names {
 		g, err := v.group(ctx, name)
 		if err != nil {
 			return nil, err
 		}
-		if op := g.Operation; op != nil {
-			out = append(out, record.Summary{ID: op.ID, Kind: op.Kind, From: op.Plan.From, To: op.Plan.To, Epoch: op.Plan.Epoch,
-				Begun: op.Stamps.Decide, Result: op.Result, Writes: len(op.Steps)})
-		}
-		out = append(out, g.Recent...)
+		groups = append(groups, g)
 	}
-	slices.SortStableFunc(out, func(a, b record.Summary) int { return cmp.Or(b.Begun.Compare(a.Begun), strings.Compare(a.ID, b.ID)) })
-	return out, nil
+	return report.Operations(groups), nil
 }
 
 // Operation returns one operation, running, waiting or ended.

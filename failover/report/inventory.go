@@ -1,9 +1,14 @@
 package report
 
 import (
+	"cmp"
 	"slices"
+	"strings"
+	"time"
 
 	"erfailover/failover/health"
+	"erfailover/failover/policy"
+	"erfailover/failover/record"
 	"erfailover/failover/topology"
 )
 
@@ -69,5 +74,39 @@ func Gateways(est topology.Estate, s Status) []GatewayView {
 		}
 		out = append(out, v)
 	}
+	return out
+}
+
+// OperationLine is one operation in a list.
+type OperationLine struct {
+	ID     string        `json:"id"`
+	Group  string        `json:"group"`
+	Kind   policy.Kind   `json:"kind"`
+	From   []string      `json:"from,omitempty"`
+	To     []string      `json:"to,omitempty"`
+	Epoch  int64         `json:"epoch"`
+	Status record.Status `json:"status"`
+	Result record.Result `json:"result,omitzero"` // once it has ended
+	By     string        `json:"by,omitzero"`
+	Begun  time.Time     `json:"begun,omitzero"`
+	Ended  time.Time     `json:"ended,omitzero"`
+	Writes int           `json:"writes"`
+}
+
+// Operations lists what runs, waits or has ended lately in some groups, newest
+// first.
+func Operations(groups []record.Group) []OperationLine {
+	out := []OperationLine{}
+	for _, g := range groups {
+		if op := g.Operation; op != nil {
+			out = append(out, OperationLine{ID: op.ID, Group: g.Name, Kind: op.Kind, From: op.Plan.From, To: op.Plan.To, Epoch: op.Plan.Epoch, Status: op.Status,
+				Result: op.Result, By: op.By, Begun: op.Stamps.Decide, Ended: op.Stamps.End, Writes: len(op.Steps)})
+		}
+		for _, s := range g.Recent {
+			out = append(out, OperationLine{ID: s.ID, Group: g.Name, Kind: s.Kind, From: s.From, To: s.To, Epoch: s.Epoch, Status: record.Ended,
+				Result: s.Result, Begun: s.Begun, Ended: s.Ended, Writes: s.Writes})
+		}
+	}
+	slices.SortStableFunc(out, func(a, b OperationLine) int { return cmp.Or(b.Begun.Compare(a.Begun), strings.Compare(a.ID, b.ID)) })
 	return out
 }
