@@ -62,7 +62,9 @@ func lines(t *rapid.T, w *world, steps []StepState, fatal bool) {
 // each call: the intent is stored before the send, one write is open on a gateway,
 // waves go in order, the send deadline, the bound of attempts.
 func TestPassKeepsItsPromises(t *testing.T) {
-	rapid.Check(t, promises)
+	for range 5 {
+		rapid.Check(t, promises)
+	}
 }
 
 // FuzzPass searches for trouble that breaks a promise.
@@ -264,6 +266,22 @@ func TestOpenUntilKnown(t *testing.T) {
 	}
 	if s.Phase != Check || s.Attempts != 2 || !s.Open(w.now) {
 		t.Fatalf("phase %s, attempt %d, open %t: the second attempt may still land", s.Phase, s.Attempts, s.Open(w.now))
+	}
+}
+
+// TestOneWriteAtATimeOnAGateway: whatever stands open on a gateway, and wherever it
+// stands in the list, holds the others of that gateway, and of no other.
+func TestOneWriteAtATimeOnAGateway(t *testing.T) {
+	for _, p := range []Phase{Intent, Sent, Check} {
+		steps := []StepState{step("gw1", "a", 0, 201), step("gw1", "b", 0, 201), step("gw2", "c", 0, 201)}
+		steps[1].Phase = p
+		if got := []bool{blocked(steps, 0), blocked(steps, 2)}; !slices.Equal(got, []bool{true, false}) {
+			t.Errorf("beside one in %s: blocked %v, want the same gateway only", p, got)
+		}
+	}
+	steps := []StepState{step("gw1", "home", 1, 200), step("gw1", "standby", 0, 100)}
+	if !blocked(steps, 0) || blocked(steps, 1) {
+		t.Error("the earlier wave goes first, wherever it stands in the list")
 	}
 }
 

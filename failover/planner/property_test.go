@@ -57,7 +57,9 @@ func (l *lab) tops(weights map[string]Weight) map[string][]string {
 // only, one write a gateway, nothing but the target ever preferred, no tie, and
 // every older write harmless whenever it lands.
 func TestRaisesKeepTheirPromises(t *testing.T) {
-	rapid.Check(t, raises)
+	for range 10 { // a plan is cheap, and lost writes meet seldom
+		rapid.Check(t, raises)
+	}
 }
 
 // FuzzRaises searches for a history that breaks a promise.

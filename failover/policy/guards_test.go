@@ -89,6 +89,13 @@ func limits() []limit {
 		{code: Blind, from: outage, holds: func(in *Input) { in.View.Blind = true }},
 		{code: ApprovalAwaited, from: outage, holds: past(func(h *History) { h.Awaiting = "op-1" })},
 		{code: OperationRunning, from: outage, order: failover(), holds: past(func(h *History) { h.Running, h.RunningTo = "op-1", []string{"dallas"} })},
+		{code: OperationRunning, from: outage, holds: func(in *Input) {
+			in.View.Circuits["chicago"] = believed("chicago", health.Suspect)
+			in.History.Running, in.History.RunningTo = "op-1", []string{"chicago"}
+		}, lets: func(in *Input) {
+			in.View.Circuits["chicago"] = believed("chicago", health.Down)
+			in.History.Running, in.History.RunningTo = "op-1", []string{"chicago"}
+		}},
 		{code: DrillRunning, from: away, holds: past(func(h *History) { h.Drill = "op-1" }), lets: past(func(h *History) { h.Drill, h.DrillOver = "op-1", true })},
 		{code: IntentOpen, from: outage, order: failover(), holds: past(func(h *History) { h.OldIntents, h.OldUntil = 1, now.Add(time.Minute) }), lets: past(func(h *History) { h.Open = 1 })},
 		{code: IntentOpen, from: settling, holds: past(func(h *History) { h.Open = 1 })},
