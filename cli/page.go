@@ -3,10 +3,13 @@ package cli
 import (
 	"context"
 	"errors"
+	"strings"
+	"sync"
 
 	"github.com/go-json-experiment/json"
 
 	"erfailover/events"
+	"erfailover/failover"
 	"erfailover/failover/fault"
 	"erfailover/failover/record"
 	"erfailover/handlers"
@@ -22,7 +25,7 @@ func (p *parts) withPage(o handlers.Options) handlers.Options {
 	}
 	mode := o.Auth.Mode
 	dash, err := page.New(page.Options{
-		Look: p.look, Operation: o.Views.Operation, Plan: p.planned, Journal: journalOf(o.Views), API: api, Now: o.Now,
+		Look: p.look, Operation: o.Views.Operation, Plan: p.planned, Journal: p.journal(), API: api, Now: o.Now,
 		AskName: mode == handlers.ModeFunctionKey || mode == handlers.ModeLoopback,
 	})
 	if err != nil {
@@ -67,13 +70,43 @@ func (p *parts) planned(ctx context.Context, o events.Order) (page.Plan, error) 
 	return page.Plan{Verdict: v.Verdict, Plan: v.Plan, Refused: v.Refused}, err
 }
 
-// journalOf reads the newest entries of a group's journal, or of the estate's own.
-func journalOf(views *handlers.Views) func(ctx context.Context, group string, before uint64, limit int) ([]record.Entry, error) {
-	return func(ctx context.Context, group string, before uint64, limit int) ([]record.Entry, error) {
-		stream := "estate"
-		if group != "" {
-			stream = "group." + group
+// rows remembers journal rows, which never change once they are written: an open
+// page reads only new ones.
+type rows struct {
+	record.Store
+	mu   sync.Mutex
+	kept map[string]record.Document
+}
+
+// Load implements record.Store.
+func (c *rows) Load(ctx context.Context, key string) (record.Document, error) {
+	if !strings.HasPrefix(key, "journal/") {
+		return c.Store.Load(ctx, key)
+	}
+	c.mu.Lock()
+	doc, ok := c.kept[key]
+	c.mu.Unlock()
+	if ok {
+		return doc, nil
+	}
+	doc, err := c.Store.Load(ctx, key)
+	if err == nil {
+		c.mu.Lock()
+		if len(c.kept) >= 4096 {
+			clear(c.kept)
 		}
+		c.kept[key] = doc
+		c.mu.Unlock()
+	}
+	return doc, err
+}
+
+// journal reads journals for the page.
+func (p *parts) journal() func(ctx context.Context, stream string, before uint64, limit int) ([]record.Entry, error) {
+	set := p.engine.Settings
+	set.Store = &rows{Store: p.store, kept: map[string]record.Document{}}
+	views := handlers.NewViews(failover.New(set))
+	return func(ctx context.Context, stream string, before uint64, limit int) ([]record.Entry, error) {
 		got, err := views.Journal(ctx, stream, before, limit)
 		return got.Entries, err
 	}

@@ -2,7 +2,6 @@ package page
 
 import (
 	"cmp"
-	"context"
 	"fmt"
 	"net/http"
 	"slices"
@@ -62,8 +61,7 @@ func (s *server) getEstate(w http.ResponseWriter, r *http.Request) {
 	sc := s.newScreen(r, "estate", "")
 	s.about(&sc, look)
 	v := newEstate(look, sc.Now, r.URL.Query().Get("q"), r.URL.Query().Get("p"))
-	names := v.journals(look)
-	v.Entries = s.timeline(r.Context(), names, 12, sc.Now)
+	v.Entries = s.timeline(r.Context(), mark, v.streams(look), "", 14, sc.Now)
 	if unchanged(w, r, look.Status.At, sumOf([]byte(mark), []byte(s.rev), []byte(r.URL.RawQuery), []byte(sc.Killed+sc.Old), []byte(newest(v.Entries)))) {
 		return
 	}
@@ -228,22 +226,6 @@ func (v *estateView) recent(st report.Status) {
 	v.Recent = v.Recent[:min(len(v.Recent), 8)]
 }
 
-// journals returns the groups whose journals make the first screen's timeline: the
-// troubled ones, or all of a small estate.
-func (v *estateView) journals(look Look) []string {
-	var names []string
-	for _, c := range v.Cards {
-		names = append(names, c.Key)
-	}
-	if len(look.Status.Groups) <= 8 {
-		names = names[:0]
-		for _, g := range look.Status.Groups {
-			names = append(names, g.Name)
-		}
-	}
-	return append(names, "")
-}
-
 // getGroup shows one group.
 func (s *server) getGroup(w http.ResponseWriter, r *http.Request) {
 	look, mark, err := s.looks.get(r.Context(), s.Fresh, s.Look)
@@ -259,7 +241,7 @@ func (s *server) getGroup(w http.ResponseWriter, r *http.Request) {
 	sc := s.newScreen(r, "group", "")
 	s.about(&sc, look)
 	v := newGroup(g, sc.Now, 100)
-	v.Entries = s.timeline(r.Context(), []string{g.Name}, 20, sc.Now)
+	v.Entries = s.timeline(r.Context(), mark, streamsOf(g), g.Name, 25, sc.Now)
 	if unchanged(w, r, look.Status.At, sumOf([]byte(mark), []byte(s.rev), []byte(r.URL.RawQuery), []byte(sc.Killed+sc.Old), []byte(newest(v.Entries)))) {
 		return
 	}
@@ -297,22 +279,4 @@ func (s *server) failed(w http.ResponseWriter, r *http.Request, title string, er
 // drawable says whether the whole estate fits in one picture.
 func drawable(e topology.Estate) bool {
 	return len(e.Circuits) > 0 && len(e.Circuits) <= 12 && len(e.Gateways) <= 12 && len(e.Groups) > 0
-}
-
-// timeline merges the newest entries of some journals. A journal that cannot be
-// read is told as an entry.
-func (s *server) timeline(ctx context.Context, groups []string, limit int, now time.Time) []entryView {
-	var out []entryView
-	for _, g := range groups {
-		list, err := s.Journal(ctx, g, 0, limit)
-		if err != nil && fault.KindOf(err) != fault.NotFound {
-			out = append(out, entryView{At: now, Mark: "!", Class: "hold", Group: nameOf(g), Text: "this journal cannot be read now"})
-			continue
-		}
-		for _, e := range list {
-			out = append(out, newEntry(e))
-		}
-	}
-	slices.SortStableFunc(out, func(a, b entryView) int { return b.At.Compare(a.At) })
-	return out[:min(len(out), limit)]
 }

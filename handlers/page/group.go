@@ -237,11 +237,11 @@ func state(b health.Belief, now time.Time) string {
 		word = string(health.Unknown)
 	}
 	text := label(b.Circuit) + " is " + word
-	if b.Damped {
-		text += " and flaps"
-	}
 	if !b.Since.IsZero() {
 		text += " since " + clock(now, b.Since)
+	}
+	if b.Damped {
+		text += ", and flaps"
 	}
 	return text
 }
@@ -282,7 +282,7 @@ func doing(g report.GroupStatus, now time.Time) (string, time.Time) {
 	switch {
 	case g.Verdict.Action == policy.Move || g.Verdict.Action == policy.Return:
 		return capital(string(g.Verdict.Kind)) + " " + move(g.Verdict.From, g.Verdict.To) + " is decided: " + prose(first.Text), time.Time{}
-	case g.Verdict.Has(policy.Well):
+	case g.Verdict.First() == policy.Well:
 		if g.Mode == policy.Observe {
 			return "Nothing; it only observes", time.Time{}
 		}

@@ -7,13 +7,14 @@ import (
 	"strings"
 	"time"
 
+	"erfailover/failover/policy"
 	"erfailover/failover/record"
 )
 
 // perPage is how many journal entries one page shows.
 const perPage = 50
 
-// journalView is one page of a group's journal, newest first.
+// journalView is one page of a journal, newest first.
 type journalView struct {
 	Name    string
 	Key     string
@@ -29,7 +30,7 @@ type entryView struct {
 	Mark      string // the kind as a sign
 	Class     string // event, decision, hold, person, done
 	Code      string
-	Group     string
+	Lead      string // what it is about: groups, or the circuit
 	Circuit   string
 	Operation string // key for a link
 	Text      string
@@ -39,18 +40,14 @@ type entryView struct {
 	id string
 }
 
-// nameOf names a journal: "" is the estate's own.
-func nameOf(group string) string {
-	if group == "" {
-		return "estate"
-	}
-	return label(group)
-}
-
 func newEntry(e record.Entry) entryView {
-	v := entryView{Seq: e.Seq, At: e.At, Code: label(e.Code), Group: nameOf(e.Group), Operation: linkable(e.Operation), Text: prose(e.Text), id: e.Hash}
+	v := entryView{Seq: e.Seq, At: e.At, Code: label(e.Code), Lead: "estate", Operation: linkable(e.Operation), Text: prose(e.Text), id: e.Hash}
 	if e.Circuit != "" {
 		v.Circuit = label(e.Circuit)
+		v.Lead = v.Circuit
+	}
+	if e.Group != "" {
+		v.Lead = label(e.Group)
 	}
 	if e.Actor != "" {
 		v.Actor = label(e.Actor)
@@ -69,8 +66,10 @@ func newEntry(e record.Entry) entryView {
 func classOf(e record.Entry) (class, mark string) {
 	about, what, _ := strings.Cut(e.Code, ".")
 	switch {
+	case e.Code == "verdict.changed" && len(e.Reasons) == 1 && e.Reasons[0] == string(policy.Well):
+		return "done", "✓"
 	case e.Code == "verdict.changed" && strings.HasPrefix(e.Text, "hold"):
-		return "hold", "⏸"
+		return "hold", "⊘"
 	case about == "verdict" || what == "decided":
 		return "decision", "◆"
 	case about == "order" || e.Actor != "":
@@ -92,39 +91,33 @@ func newest(list []entryView) string {
 
 // getJournal shows a page of a journal.
 func (s *server) getJournal(w http.ResponseWriter, r *http.Request) {
-	key := r.URL.Query().Get("journal")
-	name := strings.TrimPrefix(key, ".") // no group has this name: the estate's own
-	look, _, err := s.looks.get(r.Context(), s.Fresh, s.Look)
-	if err != nil {
-		s.failed(w, r, "The state of the estate cannot be read", err)
-		return
-	}
-	if _, ok := groupOf(look.Status, name); !ok && name != "" {
-		s.problem(w, r, http.StatusNotFound, "There is no such journal", "Journals are named like the groups.")
-		return
-	}
+	stream := r.URL.Query().Get("journal")
+	sc := s.newScreen(r, "journal", "Journal of "+label(stream))
+	sc.At = sc.Now
 	var before uint64
+	var err error
 	if text := r.URL.Query().Get("before"); text != "" {
 		if before, err = strconv.ParseUint(text, 10, 64); err != nil {
 			s.problem(w, r, http.StatusBadRequest, "The number of the entry is not usable", "Follow the links of the page.")
 			return
 		}
 	}
-	list, err := s.Journal(r.Context(), name, before, perPage)
+	list, err := s.Journal(r.Context(), stream, before, perPage)
 	if err != nil {
 		s.failed(w, r, "The journal cannot be read", err)
 		return
 	}
-	v := &journalView{Name: nameOf(name), Key: key, Newer: before != 0}
+	v := &journalView{Name: label(stream), Key: stream, Newer: before != 0}
 	for _, e := range list {
 		v.Entries = append(v.Entries, newEntry(e))
 	}
 	if n := len(list); n > 0 && list[n-1].Seq > 1 {
 		v.Older = strconv.FormatUint(list[n-1].Seq, 10)
 	}
-	sc := s.newScreen(r, "journal", "Journal of "+v.Name)
-	s.about(&sc, look)
-	sc.Journal, sc.Group = v, v.Name
+	sc.Journal = v
+	if name, ok := strings.CutPrefix(stream, "group."); ok {
+		sc.Group = label(name)
+	}
 	s.send(w, http.StatusOK, sc)
 }
 

@@ -60,10 +60,10 @@ type Options struct {
 	Look func(ctx context.Context) (Look, error)
 	// Operation reads one operation; an error of the kind NotFound when there is none.
 	Operation func(ctx context.Context, id string) (report.Operation, error)
-	// Journal returns up to limit entries of a group's journal, newest first, that
-	// come before the entry of that number; 0 means from the end. The group ""
-	// is the estate's own journal.
-	Journal func(ctx context.Context, group string, before uint64, limit int) ([]record.Entry, error)
+	// Journal returns up to limit entries of a stream, newest first, that come before
+	// the entry of that number; 0 means from the end. Streams are "estate",
+	// "group.NAME" and "circuit.NAME".
+	Journal func(ctx context.Context, stream string, before uint64, limit int) ([]record.Entry, error)
 	// Admit says whether the caller of a request may read: nil, or a Refused. Without
 	// it somebody in front has asked.
 	Admit func(r *http.Request) error
@@ -88,6 +88,7 @@ type server struct {
 	Options
 	tmpl  *template.Template
 	looks shared
+	lines timelines
 	files map[string]asset
 	rev   string // of the assets, so that a new version is fetched at once
 }

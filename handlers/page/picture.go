@@ -173,7 +173,7 @@ func (d *drawing) gateways() {
 				d.Left++
 				continue
 			}
-			h := 30 + max(0, min(ports[id], maxDrawn)-1)*portStep
+			h := 34 + max(0, min(ports[id], maxDrawn)-1)*portStep
 			b := box{gatewayX, y, gatewayW, h, y + h/2, clip(id[strings.LastIndexByte(id, '/')+1:], 13)}
 			v := gatewayBox{box: b}
 			if len(d.groups) > 1 {
@@ -239,7 +239,7 @@ func (d *drawing) connect(beliefs map[string]health.Belief) {
 				continue
 			}
 			c := d.Circuits[i]
-			y := gw.Y + 15 + used[w.Gateway]*portStep
+			y := gw.Y + 25 + used[w.Gateway]*portStep
 			used[w.Gateway]++
 			l := line{X1: circuitX + circuitW, Y1: c.Mid, X2: gatewayX, Y2: y, Label: strconv.Itoa(int(w.Now)), LX: gatewayX - 3, LY: y + 4}
 			dead := beliefs[w.Circuit].State == health.Down

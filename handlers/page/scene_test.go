@@ -63,10 +63,10 @@ func (s *scene) options() Options {
 			}
 			return report.Operation{}, &fault.Error{Op: "find the operation", Kind: fault.NotFound, Hint: "it may be too old"}
 		},
-		Journal: func(_ context.Context, group string, before uint64, limit int) ([]record.Entry, error) {
+		Journal: func(_ context.Context, stream string, before uint64, limit int) ([]record.Entry, error) {
 			var out []record.Entry
 			for _, e := range slices.Backward(s.journal) {
-				if e.Group == group && (before == 0 || e.Seq < before) && len(out) < limit {
+				if "group."+e.Group == stream && (before == 0 || e.Seq < before) && len(out) < limit {
 					out = append(out, e)
 				}
 			}
