@@ -41,19 +41,30 @@ func serveHandler(ctx context.Context, cfg config.Config) error {
 	if err != nil {
 		return err
 	}
-	p.log = newLog(os.Stdout, p.clock.Now).With().Str("component", "engine").Logger()
-	p.engine.Log = p.log
+	p.logging()
 	go warm(ctx, p)
-	views := handlers.NewViews(p.engine)
-	err = handlers.Serve(ctx, p.withPage(handlers.Options{
-		Engine: faced(p.engine), Letters: handlers.NewRecordLetters(p.store), Parse: handlers.ParseEvents,
-		Auth: handlers.Auth{Mode: handlers.Mode(cfg.Auth.Mode), Tenant: cfg.Auth.Tenant, Audience: cfg.Auth.Audience}, Log: newLog(os.Stdout, p.clock.Now).With().Str("component", "handlers").Logger(),
-		Now: p.clock.Now, Views: views, Ready: views.Ready,
-	}))
+	err = handlers.Serve(ctx, p.options())
 	if closed := p.close(); err == nil {
 		err = closed
 	}
 	return err
+}
+
+// logging gives the parts their loggers, on the parts' own clock.
+func (p *parts) logging() {
+	p.log = newLog(os.Stdout, p.clock.Now).With().Str("component", "engine").Logger()
+	p.engine.Log = p.log
+}
+
+// options are what the handlers are made of.
+func (p *parts) options() handlers.Options {
+	views := handlers.NewViews(p.engine)
+	return p.withPage(handlers.Options{
+		Engine: faced(p.engine), Letters: handlers.NewRecordLetters(p.store), Parse: handlers.ParseEvents,
+		Auth: handlers.Auth{Mode: handlers.Mode(p.config.Auth.Mode), Tenant: p.config.Auth.Tenant, Audience: p.config.Auth.Audience},
+		Log:  newLog(os.Stdout, p.clock.Now).With().Str("component", "handlers").Logger(),
+		Now:  p.clock.Now, Views: views, Ready: views.Ready, Drills: p.drills,
+	})
 }
 
 // warm fetches a token and opens the connection to Azure, so that the first write

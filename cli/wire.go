@@ -147,5 +147,5 @@ func faced(e *failover.Engine) handlers.Engine {
 // newLog returns the process's logger: one JSON object a line, to stdout, since the
 // host takes stderr for errors.
 func newLog(w io.Writer, now func() time.Time) zerolog.Logger {
-	return zerolog.New(w).Hook(zerolog.HookFunc(func(e *zerolog.Event, _ zerolog.Level, _ string) { e.Time("time", now()) }))
+	return zerolog.New(w).Level(zerolog.InfoLevel).Hook(zerolog.HookFunc(func(e *zerolog.Event, _ zerolog.Level, _ string) { e.Time("time", now()) }))
 }
