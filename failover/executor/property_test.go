@@ -269,6 +269,42 @@ func TestOpenUntilKnown(t *testing.T) {
 	}
 }
 
+// TestTheFirstReadStands: what the body was before our first attempt is what every
+// later attempt must find, so that a change in between is seen.
+func TestTheFirstReadStands(t *testing.T) {
+	w := newWorld(map[string][]string{"gw1": {"a"}})
+	for _, rest := range []string{"first", "second"} {
+		w.begin["a"] = append(w.begin["a"], Begun{Outcome: NotApplied, Before: &ConnectionState{Rest: rest}, Err: failure(fault.Busy, 0)})
+	}
+	if _, err := w.run([]StepState{step("gw1", "a", 0, 201)}, 3); err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, x := range w.writes {
+		got = append(got, x.Rest)
+	}
+	if want := []string{"", "first", "first"}; !slices.Equal(got, want) {
+		t.Fatalf("writes must find %q, want %q", got, want)
+	}
+}
+
+// TestBusyDoesNotUseUpAttempts: a gateway that is busy with somebody else's work is
+// waited for; only half an hour ends that.
+func TestBusyDoesNotUseUpAttempts(t *testing.T) {
+	w := newWorld(map[string][]string{"gw1": {"a"}})
+	w.begin["a"] = slices.Repeat([]Begun{{Outcome: NotApplied, Err: failure(fault.Busy, 0)}}, 20)
+	steps := []StepState{step("gw1", "a", 0, 201)}
+	if ended, err := w.run(steps, 200); err != nil || !ended || steps[0].Phase != Done || steps[0].Attempts != 1 {
+		t.Fatalf("ended %t, %v: %s after %d attempts and %d refusals: %s", ended, err, steps[0].Phase, steps[0].Attempts, steps[0].Refusals, steps[0].Error)
+	}
+	w = newWorld(map[string][]string{"gw1": {"a"}})
+	w.begin["a"] = slices.Repeat([]Begun{{Outcome: NotApplied, Err: failure(fault.Busy, 0)}}, 2000)
+	steps = []StepState{step("gw1", "a", 0, 201)}
+	if ended, err := w.run(steps, 200); err != nil || !ended || steps[0].Phase != Failed || w.now.Sub(start) > w.timing.GiveUp+2*time.Minute {
+		t.Fatalf("ended %t, %v: %s after %s", ended, err, steps[0].Phase, w.now.Sub(start))
+	}
+}
+
 // TestOneWriteAtATimeOnAGateway: whatever stands open on a gateway, and wherever it
 // stands in the list, holds the others of that gateway, and of no other.
 func TestOneWriteAtATimeOnAGateway(t *testing.T) {

@@ -13,12 +13,12 @@ import (
 // limit is one guard alone: what sets it off, and the nearest input that does not.
 // Without an order it is the automation's own verdict.
 type limit struct {
-	code    Reason
-	from    func() Input
-	holds   func(*Input) // just inside
-	lets    func(*Input) // just outside; nil where there is no limit
-	order   *events.Order
-	broken  bool // overriding needs break-glass
+	code   Reason
+	from   func() Input
+	holds  func(*Input) // just inside
+	lets   func(*Input) // just outside; nil where there is no limit
+	order  *events.Order
+	broken bool // overriding needs break-glass
 }
 
 func change(name string, f func(*health.Belief)) func(*Input) {
@@ -121,6 +121,7 @@ func limits() []limit {
 			in.Estate = &est
 		}},
 		{code: CandidateUnproven, from: alone, order: failover(), holds: change("chicago", func(b *health.Belief) { b.Proven = now.Add(-2*time.Minute - 1) }), lets: change("chicago", func(b *health.Belief) { b.Proven = now.Add(-2 * time.Minute) })},
+		{code: CandidateUnproven, from: alone, order: failover(), holds: change("chicago", func(b *health.Belief) { b.Proven = time.Time{} })},
 		{code: CandidateMaintenance, from: alone, order: failover(), holds: change("chicago", func(b *health.Belief) { b.Maintenance = &events.Window{Start: now.Add(nearMaintenance)} }),
 			lets: change("chicago", func(b *health.Belief) { b.Maintenance = &events.Window{Start: now.Add(nearMaintenance + 1)} })},
 		{code: CandidateMaintenance, from: alone, order: failover(), holds: change("chicago", func(b *health.Belief) { b.Maintenance = &events.Window{Start: now.Add(-time.Hour), End: now.Add(1)} }),
@@ -222,6 +223,49 @@ func checkOverride(t *testing.T, l limit, in Input) {
 		t.Errorf("%s: overridden by name: %s %v, overridable %t", l.code, v.Action, v.Codes(), Overridable(l.code))
 	case moves && !slices.Contains(v.Overridden, l.code):
 		t.Errorf("%s was overridden and is not listed: %v", l.code, v.Overridden)
+	}
+}
+
+// TestStopsHoldTheWayHome sets the stops off on the automation's way home and on
+// settling: none of them may write.
+func TestStopsHoldTheWayHome(t *testing.T) {
+	stop := &Pause{By: "ana", At: now}
+	stops := map[Reason]func(*Input){
+		KillSwitch:       past(func(h *History) { h.Killed = stop }),
+		Paused:           past(func(h *History) { h.Paused = stop }),
+		ObserveOnly:      func(in *Input) { in.Rule.Mode = Observe },
+		Blind:            func(in *Input) { in.View.Blind = true },
+		OperationRunning: past(func(h *History) { h.Running, h.RunningTo = "op-1", []string{"dallas"} }),
+		ApprovalAwaited:  past(func(h *History) { h.Awaiting = "op-1" }),
+		DrillRunning:     past(func(h *History) { h.Drill = "op-1" }),
+		IntentOpen:       past(func(h *History) { h.OldIntents, h.Open = 1, 1 }),
+		Drifted:          past(func(h *History) { h.Drift = []string{"/x"} }),
+		LastFailed:       past(func(h *History) { h.FailedAt = now.Add(-time.Minute) }),
+	}
+	for name, from := range map[string]func() Input{"way home": away, "settling": settling} {
+		if v := Judge(from()); v.Action != Return {
+			t.Fatalf("%s: %v without a stop", name, v.Codes())
+		}
+		for code, set := range stops {
+			in := from()
+			set(&in)
+			if v := Judge(in); v.Action != Hold || !v.Has(code) || !onlyOf(v, code) {
+				t.Errorf("%s, %s: %s %v", name, code, v.Action, v.Codes())
+			}
+		}
+	}
+}
+
+// TestLastPathKnowsWhatCarries: healthy, degraded and recovering circuits carry.
+func TestLastPathKnowsWhatCarries(t *testing.T) {
+	for _, s := range states {
+		in := calm()
+		in.View.Circuits["ashburn"], in.View.Circuits["chicago"] = believed("ashburn", s), believed("chicago", health.Down)
+		in.Order = &events.Order{Verb: events.OrderFailover, By: "ana", To: "chicago", Overrides: []string{"candidate-unproven", "last-path"}}
+		carries := s == health.Healthy || s == health.Degraded || s == health.Recovering
+		if v := Judge(in); v.Has(LastPath) != carries {
+			t.Errorf("from a circuit that is %s: %s %v", s, v.Action, v.Codes())
+		}
 	}
 }
 
