@@ -23,6 +23,30 @@ func fenced(page, language string) []string {
 	return out
 }
 
+// The README of the folder has every parameter, every rule and every alert on ourselves.
+func TestReadmeIsWhole(t *testing.T) {
+	page := text(t, "../README.md")
+	want := []string{"heartbeat", "failing", "deadletter", "health", "written", "servicehealth"}
+	for _, p := range templates(t)["../main.bicep"].Params {
+		want = append(want, p.Name)
+	}
+	for _, path := range []string{"../modules/circuit.bicep", "../modules/gateway.bicep", "../modules/port.bicep"} {
+		for _, m := range regexp.MustCompile(`, key: '([\w-]+)'`).FindAllStringSubmatch(text(t, path), -1) {
+			want = append(want, m[1])
+		}
+	}
+	for _, name := range want {
+		if !strings.Contains(page, "`"+name+"`") {
+			t.Errorf("infra/README.md lacks %s", name)
+		}
+	}
+	for _, m := range regexp.MustCompile(`key: '(\w+)'\n\s+text: '([^']*)'`).FindAllStringSubmatch(text(t, "../modules/monitor.bicep"), -1) {
+		if !strings.Contains(m[2], "infra/README.md: "+m[1]) || !strings.Contains(text(t, "../terraform/monitor.tf"), m[2]) {
+			t.Errorf("alert %s: %s", m[1], m[2])
+		}
+	}
+}
+
 func TestDocsConfigurationsAreUsable(t *testing.T) {
 	found := 0
 	for _, name := range pages {

@@ -2,7 +2,9 @@ package infratest
 
 import (
 	"bufio"
+	"errors"
 	"maps"
+	"net/http"
 	"os"
 	"reflect"
 	"slices"
@@ -10,6 +12,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/arm"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/fake"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 	"github.com/Azure/azure-sdk-for-go/sdk/resourcemanager/network/armnetwork/v11"
 	"github.com/go-json-experiment/json"
 )
@@ -37,6 +42,29 @@ var network = map[string]any{
 
 // language are the names that belong to Bicep, not to the resource.
 var language = []string{"name", "parent", "scope", "dependsOn"}
+
+// sent notes the version that a client asks for, and lets nothing out.
+type sent string
+
+func (s *sent) Do(r *http.Request) (*http.Response, error) {
+	*s = sent(r.URL.Query().Get("api-version"))
+	return nil, errors.New("nothing is sent here")
+}
+
+func TestNetworkVersion(t *testing.T) {
+	var got sent
+	options := &arm.ClientOptions{ClientOptions: policy.ClientOptions{Transport: &got, Retry: policy.RetryOptions{MaxRetries: -1}}}
+	client, err := armnetwork.NewExpressRouteCircuitsClient("sub", &fake.TokenCredential{}, options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := client.Get(t.Context(), "group", "circuit", nil); err == nil {
+		t.Fatal("an answer from nowhere")
+	}
+	if got != networkVersion {
+		t.Errorf("the SDK asks for %s, the templates for %s", got, networkVersion)
+	}
+}
 
 // listed are the types of testdata/resources.txt: type@version to its names, as
 // "sku" and "properties.serverFarmId".

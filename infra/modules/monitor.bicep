@@ -14,7 +14,7 @@ var metricsPublisher = subscriptionResourceId('Microsoft.Authorization/roleDefin
 var alarms = [
   {
     key: 'heartbeat'
-    text: 'erfailover has not ticked for five minutes. Nobody is watching the circuits. See the runbook: heartbeat.'
+    text: 'erfailover has not ticked for five minutes. Nobody is watching the circuits. See infra/README.md: heartbeat.'
     query: 'AppRequests | where OperationName == "Tick" and Success == true'
     operator: 'LessThan'
     threshold: 1
@@ -22,7 +22,7 @@ var alarms = [
   }
   {
     key: 'failing'
-    text: 'erfailover fails most of its ticks: it runs but cannot do its work. See the runbook: failing.'
+    text: 'erfailover fails most of its ticks: it runs but cannot do its work. See infra/README.md: failing.'
     query: 'AppRequests | where OperationName == "Tick" and Success == false'
     operator: 'GreaterThan'
     threshold: 10
@@ -30,7 +30,7 @@ var alarms = [
   }
   {
     key: 'deadletter'
-    text: 'erfailover stored an event that it could not read. See the runbook: dead letter.'
+    text: 'erfailover stored an event that it could not read. See infra/README.md: deadletter.'
     query: 'AppTraces | where Message has "event.broken" or Message has "batch.given_up"'
     operator: 'GreaterThan'
     threshold: 0
