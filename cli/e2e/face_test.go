@@ -1,3 +1,5 @@
+//go:build unix
+
 package e2e
 
 import (
@@ -5,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync"
 )
 
 // serveARM stands before the ARM face: it counts requests, lets a test act at the
@@ -75,4 +78,15 @@ type keeper struct {
 func (k *keeper) Write(p []byte) (int, error) {
 	k.body.Write(p)
 	return k.ResponseWriter.Write(p)
+}
+
+// onFirstPut does something when the first PUT arrives.
+func (r *rig) onFirstPut(do func()) {
+	var once sync.Once
+	r.at(func(_ int, req *http.Request) bool {
+		if req.Method == http.MethodPut {
+			once.Do(do)
+		}
+		return false
+	})
 }

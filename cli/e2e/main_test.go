@@ -1,3 +1,5 @@
+//go:build unix
+
 // Package e2e runs the real program, as the Functions host starts it, against an
 // estate in memory that speaks Azure Resource Manager's REST over TLS:
 //

@@ -1,3 +1,5 @@
+//go:build unix
+
 package e2e
 
 import (
@@ -161,7 +163,7 @@ func (r *rig) hear(text string) {
 	defer r.mu.Unlock()
 	r.text = append(r.text, text)
 	var l said
-	if json.Unmarshal([]byte(text), &l) == nil {
+	if json.Unmarshal([]byte(text[max(strings.IndexByte(text, '{'), 0):]), &l) == nil {
 		r.lines = append(r.lines, l)
 	}
 }
