@@ -78,7 +78,8 @@ fuzz: ## Every fuzz target for FUZZTIME (20s)
 	done
 
 .PHONY: bench
-bench: ## Benchmarks with allocations; BENCH=Fold COUNT=10 narrows and repeats
+bench: ## The table of docs/performance.md, then benchmarks; BENCH=Fold COUNT=10 narrows and repeats
+	$(GO) test -count 1 -v -run '^TestReport$$' -report ./bench
 	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem -count $(COUNT) ./...
 
 .PHONY: demo
