@@ -67,6 +67,22 @@ func (p *parts) options() handlers.Options {
 	})
 }
 
+// authority returns who signs the tokens of a cloud's tenants.
+func authority(a config.Azure) string {
+	switch a.Cloud {
+	case config.CloudGovernment:
+		return "https://login.microsoftonline.us"
+	case config.CloudChina:
+		return "https://login.partner.microsoftonline.cn"
+	case config.CloudCustom:
+		if a.Custom != nil {
+			return a.Custom.Authority
+		}
+	case config.CloudPublic:
+	}
+	return "https://login.microsoftonline.com"
+}
+
 // warm fetches a token and opens the connection to Azure, so that the first write
 // does not pay for them.
 func warm(ctx context.Context, p *parts) {

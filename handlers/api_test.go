@@ -192,7 +192,7 @@ func TestAuth(t *testing.T) {
 		{"nothing set", Auth{}, []string{alice}, 403, "set auth.mode"},
 		{"unknown mode", Auth{Mode: "open"}, []string{alice}, 403, "set auth.mode"},
 		{"entra not set up", Auth{Mode: ModeEntra}, []string{alice}, 403, "auth.tenant"},
-		{"easy auth not set up", Auth{Mode: ModeEasyAuth}, []string{alice}, 403, "auth.audience"},
+		{"easy auth not set up", Auth{Mode: ModeEasyAuth}, []string{alice}, 403, "WEBSITE_AUTH_ENABLED"},
 		{"key without a name", Auth{Mode: ModeFunctionKey}, nil, 403, "X-Erfailover-User"},
 		{"key with two names", Auth{Mode: ModeFunctionKey}, []string{alice, "X-Erfailover-User: bob"}, 400, "one name"},
 		{"key with a forged line", Auth{Mode: ModeFunctionKey}, []string{"X-Erfailover-User: a\tb"}, 400, "one name"},

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"time"
 )
 
 // Mode says how callers of the API prove who they are.
@@ -14,8 +15,8 @@ type Mode string
 const (
 	ModeLoopback    Mode = "loopback"    // whoever can reach the loopback port; refused inside App Service
 	ModeFunctionKey Mode = "functionKey" // the host has checked a function key; the caller names itself
-	ModeEntra       Mode = "entra"       // a bearer token; needs Auth.Verify
-	ModeEasyAuth    Mode = "easyauth"    // App Service Authentication; needs Auth.Verify
+	ModeEntra       Mode = "entra"       // a bearer token of the tenant, verified here
+	ModeEasyAuth    Mode = "easyauth"    // App Service Authentication in front of us, once the platform says that it is on
 )
 
 // Role says what a caller may do.
@@ -53,11 +54,13 @@ func (c Caller) has(want Role) bool {
 
 // Auth is the configured way in.
 type Auth struct {
-	Mode     Mode
-	Tenant   string // GUID of the tenant whose tokens are taken
-	Audience string // what the tokens must be made for
-	// Verify authenticates a request for the modes entra and easyauth. nil: both
-	// refuse everything.
+	Mode      Mode
+	Tenant    string       // GUID of the tenant whose tokens are taken; easyauth: optional
+	Audience  string       // what the tokens must be made for; easyauth: optional
+	Authority string       // https URL of the authority; default https://login.microsoftonline.com
+	Client    *http.Client // for the tenant's keys; nil: one with a deadline that follows no redirect
+	// Verify takes the place of the checks of the modes entra and easyauth. nil: they
+	// stand.
 	Verify func(r *http.Request) (Caller, error)
 }
 
@@ -70,7 +73,7 @@ var all = [...]Role{Reader, Operator, Approver, Signaler}
 // authenticator returns the way in for the mode. What is not known or not whole is
 // closed: every request is refused with a hint at what to set. Only loopback
 // inside App Service is an error at once, since it would open the door to all.
-func (a Auth) authenticator(getenv func(string) string) (authenticator, error) {
+func (a Auth) authenticator(getenv func(string) string, now func() time.Time) (authenticator, error) {
 	switch a.Mode {
 	case ModeLoopback:
 		if getenv("WEBSITE_SITE_NAME") != "" {
@@ -79,11 +82,20 @@ func (a Auth) authenticator(getenv func(string) string) (authenticator, error) {
 		return loopback, nil
 	case ModeFunctionKey:
 		return functionKey, nil
-	case ModeEntra, ModeEasyAuth:
+	case ModeEntra:
 		if a.Verify != nil {
 			return a.Verify, nil
 		}
-		return closed(fmt.Sprintf("auth.mode %q needs its tenant and audience: set auth.tenant and auth.audience, or use auth.mode functionKey", a.Mode)), nil
+		e, err := newEntra(a, now)
+		if err != nil {
+			return closed("auth.mode entra needs auth.tenant and auth.audience: " + err.Error()), nil
+		}
+		return e.verify, nil
+	case ModeEasyAuth:
+		if a.Verify != nil {
+			return a.Verify, nil
+		}
+		return easyAuth(a, getenv), nil
 	}
 	return closed("no way in is configured: set auth.mode to entra, easyauth, functionKey, or, on your own machine, loopback"), nil
 }

@@ -142,6 +142,9 @@ func writeProblem(w http.ResponseWriter, p problem) {
 	if p.RetryAfter > 0 {
 		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(p.RetryAfter.Seconds()))))
 	}
+	if p.Status == http.StatusUnauthorized {
+		w.Header().Set("WWW-Authenticate", `Bearer realm="erfailover"`)
+	}
 	write(w, p.Status, "application/problem+json", p)
 }
 

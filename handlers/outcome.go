@@ -53,6 +53,11 @@ func (s *server) postOrder(ctx context.Context, r request) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
+	if o.Verb == events.OrderApprove {
+		if o.By, err = s.sameSpelling(ctx, o); err != nil {
+			return answer{}, err
+		}
+	}
 	sig, err := orderSignal(o, s.Now().UTC())
 	if err != nil {
 		return answer{}, err
@@ -88,6 +93,25 @@ func (s *server) postOrder(ctx context.Context, r request) (answer, error) {
 		a.status, a.location = http.StatusOK, ""
 	}
 	return a, nil
+}
+
+// sameSpelling returns the approver's name as the waiting operation spells it, where
+// the same person ordered or approved it: the engine compares names, and one person
+// may be spelled differently in two tokens.
+func (s *server) sameSpelling(ctx context.Context, o events.Order) (string, error) {
+	if s.Views == nil {
+		return o.By, nil
+	}
+	g, err := s.Views.group(ctx, o.Group)
+	if err != nil || g.Operation == nil {
+		return o.By, err
+	}
+	for _, name := range append([]string{g.Operation.By}, g.Operation.Approved...) {
+		if identity(name) == identity(o.By) {
+			return name, nil
+		}
+	}
+	return o.By, nil
 }
 
 // give hands an order to the engine. Instances that write the same document lose to

@@ -32,7 +32,7 @@ func New(o Options) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	auth, err := o.Auth.authenticator(o.Getenv)
+	auth, err := o.Auth.authenticator(o.Getenv, o.Now)
 	if err != nil {
 		return nil, err
 	}
