@@ -83,6 +83,6 @@ routing weights, proves that it moved, and brings it home when home is healthy.
 		SilenceErrors: true,
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &exitError{exitUsage, err} })
-	root.AddCommand(demoCommand(assets), handlerCommand(), serveCommand(), configCommand(), journalCommand(), packageCommand(), versionCommand())
+	root.AddCommand(demoCommand(assets), handlerCommand(), serveCommand(), checkCommand(), configCommand(), journalCommand(), packageCommand(), versionCommand())
 	return root
 }

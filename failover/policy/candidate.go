@@ -228,13 +228,13 @@ func outOfReach(in Input, name string) string {
 	if !ok || strings.EqualFold(c.Tier, "Premium") || c.Tier == "" {
 		return ""
 	}
-	home := geography(c.Region)
+	home := Geography(c.Region)
 	for _, id := range in.Group.Gateways {
 		g, ok := in.Estate.Gateway(id)
 		if !ok {
 			continue
 		}
-		if there := geography(g.Region); home != "" && there != "" && there != home {
+		if there := Geography(g.Region); home != "" && there != "" && there != home {
 			return fmt.Sprintf("%s is %s in %s and does not reach a gateway in %s", name, c.Tier, home, there)
 		}
 	}

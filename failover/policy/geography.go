@@ -2,10 +2,10 @@ package policy
 
 import "strings"
 
-// geography returns the geopolitical region of an Azure region, as ExpressRoute
+// Geography returns the geopolitical region of an Azure region, as ExpressRoute
 // counts them for the Standard SKU, or "" for a region that is not in the table.
 // Source: "ExpressRoute locations and connectivity providers", Microsoft Learn.
-func geography(region string) string {
+func Geography(region string) string {
 	key := strings.ToLower(strings.ReplaceAll(region, " ", ""))
 	for _, g := range []struct{ name, regions string }{
 		{"North America", "eastus eastus2 westus westus2 westus3 centralus northcentralus southcentralus westcentralus canadacentral canadaeast mexicocentral"},

@@ -1,0 +1,157 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/spf13/cobra"
+
+	"erfailover/failover/armnet"
+	"erfailover/failover/config"
+	"erfailover/failover/executor"
+	"erfailover/failover/fault"
+	"erfailover/failover/policy"
+	"erfailover/failover/report"
+)
+
+// checkCommand looks at the estate at rest.
+func checkCommand() *cobra.Command {
+	var path, format string
+	c := &cobra.Command{
+		Use:   "check",
+		Short: "Say what is wrong or weak about the estate at rest, and how to mend it",
+		Long: `Say what is wrong or weak about the estate at rest, and how to mend it.
+
+Reads circuits, gateways and connections; writes nothing. Exit code 1 when something
+critical was found.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, err := readConfig(path, cmd.ErrOrStderr())
+			if err != nil {
+				return err
+			}
+			return check(cmd.Context(), cfg, format, cmd.OutOrStdout())
+		},
+	}
+	c.Flags().StringVar(&path, "config", "", "the configuration (default: ERFAILOVER_CONFIG)")
+	c.Flags().StringVar(&format, "format", "text", "text, markdown, json or sarif")
+	return c
+}
+
+// check reads the estate and prints the findings.
+func check(ctx context.Context, cfg config.Config, format string, w io.Writer) error {
+	clk, err := clockFrom("")
+	if err != nil {
+		return err
+	}
+	net, err := dial(cfg.Azure, clk)
+	if err != nil {
+		return err
+	}
+	issues := report.CheckPosture(lookAround(ctx, cfg, net))
+	switch format {
+	case "text":
+		issuesText(w, issues)
+	case "markdown":
+		issuesMarkdown(w, issues)
+	case "json":
+		err = json.MarshalWrite(w, struct {
+			Issues []report.Issue `json:"issues"`
+		}{issues}, jsontext.Multiline(true))
+	case "sarif":
+		err = json.MarshalWrite(w, sarif(issues), jsontext.Multiline(true), json.Deterministic(true))
+	default:
+		return &exitError{exitUsage, fmt.Errorf("--format: got %q, want text, markdown, json or sarif", format)}
+	}
+	if err != nil {
+		return err
+	}
+	for _, i := range issues {
+		if i.Severity == report.Critical {
+			return &exitError{exitFailed, errors.New("something critical was found")}
+		}
+	}
+	return nil
+}
+
+// lookAround reads everything that the configuration names, and the connections that
+// it finds.
+func lookAround(ctx context.Context, cfg config.Config, net *armnet.Client) report.Posture {
+	p := report.Posture{Estate: cfg.Topology(), Circuits: map[string]executor.CircuitState{}, Connections: map[string]executor.ConnectionState{}, Unread: map[string]string{}, Policy: map[string]policy.Rule{}}
+	for _, g := range p.Estate.Groups {
+		p.Policy[g.Name] = cfg.PolicyRule(g.Name)
+	}
+	var refs []executor.Ref
+	for _, c := range p.Estate.Circuits {
+		refs = append(refs, executor.Ref{Kind: executor.RefCircuit, ID: c.ID})
+	}
+	for _, g := range p.Estate.Gateways {
+		refs = append(refs, executor.Ref{Kind: executor.RefGateway, ID: g.ID}, executor.Ref{Kind: executor.RefConnections, ID: g.ID})
+	}
+	var conns []executor.Ref
+	for _, got := range net.Read(ctx, refs) {
+		switch {
+		case got.Err != nil:
+			p.Unread[got.Ref.ID] = string(fault.KindOf(got.Err))
+		case !got.Found:
+			p.Unread[got.Ref.ID] = "it does not exist"
+		default:
+			conns = append(conns, p.Learn(got)...)
+		}
+	}
+	for _, got := range net.Read(ctx, conns) {
+		if got.Err != nil || !got.Found {
+			p.Unread[got.Ref.ID] = "the connection could not be read"
+			continue
+		}
+		p.Connections[got.Ref.ID] = *got.Connection
+	}
+	p.Estate.Sort()
+	return p
+}
+
+func issuesText(w io.Writer, issues []report.Issue) {
+	if len(issues) == 0 {
+		fmt.Fprintln(w, "nothing to report")
+		return
+	}
+	count := map[report.Severity]int{}
+	for _, i := range issues {
+		count[i.Severity]++
+		where := i.Subject
+		if i.Group != "" && i.Group != i.Subject {
+			where = i.Group + "/" + i.Subject
+		}
+		fmt.Fprintf(w, "%-8s  %s: %s (%s)\n          why: %s\n          fix: %s\n", strings.ToUpper(string(i.Severity)), where, i.Fact, i.Rule, i.Why, i.Fix)
+	}
+	fmt.Fprintf(w, "\n%d critical, %d warnings, %d notes\n", count[report.Critical], count[report.Warning], count[report.Note])
+}
+
+func issuesMarkdown(w io.Writer, issues []report.Issue) {
+	fmt.Fprint(w, "# Posture of the estate\n\n| severity | group | subject | fact | why it matters | fix | rule |\n|---|---|---|---|---|---|---|\n")
+	esc := strings.NewReplacer("|", `\|`, "\n", " ", "<", "&lt;")
+	for _, i := range issues {
+		fmt.Fprintf(w, "| %s | %s | %s | %s | %s | %s | `%s` |\n", i.Severity, esc.Replace(i.Group), esc.Replace(i.Subject), esc.Replace(i.Fact), i.Why, i.Fix, i.Rule)
+	}
+}
+
+// sarif renders findings in the Static Analysis Results Interchange Format 2.1.0.
+func sarif(issues []report.Issue) any {
+	type object = map[string]any
+	level := map[report.Severity]string{report.Critical: "error", report.Warning: "warning", report.Note: "note"}
+	var rules, results []object
+	for _, r := range report.PostureRules() {
+		rules = append(rules, object{"id": r.Code, "shortDescription": object{"text": r.Why}, "help": object{"text": r.Fix}})
+	}
+	for _, i := range issues {
+		results = append(results, object{"ruleId": i.Rule, "level": level[i.Severity], "message": object{"text": i.Subject + ": " + i.Fact + ". " + i.Fix + "."},
+			"locations": []object{{"logicalLocations": []object{{"fullyQualifiedName": strings.Trim(i.Group+"/"+i.Subject, "/")}}}}})
+	}
+	return object{"version": "2.1.0", "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
+		"runs": []object{{"tool": object{"driver": object{"name": "erfailover check", "rules": rules}}, "results": results}}}
+}
