@@ -23,10 +23,9 @@ type tab struct {
 	ctx context.Context
 }
 
-// browser starts a Chromium with a profile that is thrown away. A machine without
-// one fails the test: what nobody looked at is not shown to work.
-func browser(t *testing.T) tab {
-	t.Helper()
+// TestBrowser shows the page in a real Chromium, with a profile that is thrown away.
+// A machine without one fails the test: what nobody looked at is not shown to work.
+func TestBrowser(t *testing.T) {
 	path, err := exec.LookPath("chromium")
 	if err != nil {
 		t.Fatal("chromium is missing: run `make deps`")
@@ -34,18 +33,29 @@ func browser(t *testing.T) tab {
 	opts := append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.UserDataDir(t.TempDir()),
 		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true))
-	ctx, stop := context.WithTimeout(context.Background(), 90*time.Second)
+	ctx, stop := context.WithTimeout(context.Background(), 4*time.Minute)
+	defer stop()
 	alloc, end := chromedp.NewExecAllocator(ctx, opts...)
-	tabbed, shut := chromedp.NewContext(alloc)
-	t.Cleanup(func() {
-		_ = chromedp.Cancel(tabbed) // waits for the browser to end
-		shut()
-		end()
-		stop()
-	})
-	b := tab{t, tabbed}
-	b.size(1280, 900)
-	return b
+	defer end()
+	first, shut := chromedp.NewContext(alloc)
+	defer shut()
+	if err := chromedp.Do(first); err != nil {
+		t.Fatalf("chromium does not start: %v", err)
+	}
+	for name, test := range map[string]func(*testing.T, tab){
+		"first screen": firstScreen, "calm": calmScreen, "order": giveOrder, "changed plan": changedPlan, "kill switch": killSwitch,
+		"without script": withoutScript, "updates": updates, "stale server": staleServer, "old record": oldRecord,
+		"hostile texts": hostileTexts, "phone": phone, "many groups": manyGroups, "keyboard": keyboard,
+	} {
+		t.Run(name, func(t *testing.T) {
+			ctx, shut := chromedp.NewContext(first)
+			defer shut()
+			b := tab{t, ctx}
+			b.size(1280, 900)
+			test(t, b)
+		})
+	}
+	_ = chromedp.Cancel(first) // waits for the browser to end
 }
 
 // do runs actions that return nothing.
@@ -148,31 +158,10 @@ func (b tab) shot(name string) {
 	}
 }
 
-// TestFirstScreen answers the three questions of an estate in trouble.
-func TestFirstScreen(t *testing.T) {
-	srv := failoverScene().serve(t)
-	b := browser(t)
-	b.open(srv.URL + "/api/")
-	b.holds("#answers", "Is anything wrong?", "Yes: east", "Where does traffic flow?", "1 of 2 groups over home", "What is the automation doing?", "1 of 2 writes done")
-	b.holds("main", "ashburn is down", "flaps", "2 of 2 needed observers", "9 min 00 s", "65 % of checks fail", "signal", "confirm", "▶ now")
-	if top := eval[float64](b, `document.querySelector("#answers").getBoundingClientRect().bottom`); top > 450 {
-		t.Errorf("the answers end %.0f px down, want them on the first screen", top)
+// narrow fails when the page can be scrolled sideways.
+func (b tab) narrow(what string) {
+	b.t.Helper()
+	if over := eval[int](b, `document.documentElement.scrollWidth - document.documentElement.clientWidth`); over > 0 {
+		b.t.Errorf("%s: the page is %d px wider than the screen", what, over)
 	}
-	if n := eval[int](b, `document.querySelectorAll("svg.pic .conn.carries").length`); n == 0 {
-		t.Error("the picture shows nothing that carries")
-	}
-	b.shot("first-light")
-	b.dark()
-	b.shot("first-dark")
-	b.open(srv.URL + "/api/?group=east")
-	b.shot("group-dark")
-}
-
-// TestCalm says that nothing is wrong.
-func TestCalm(t *testing.T) {
-	srv := calmScene().serve(t)
-	b := browser(t)
-	b.open(srv.URL + "/api/")
-	b.holds("#answers", "No. All 2 groups are well", "2 of 2 groups over home", "Nothing; it watches")
-	b.shot("calm-light")
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"erfailover/failover/fault"
+	"erfailover/failover/health"
 	"erfailover/failover/policy"
 	"erfailover/failover/record"
 	"erfailover/failover/report"
@@ -28,6 +29,7 @@ const (
 type estateView struct {
 	Level    level
 	Wrong    string   // is anything wrong
+	What     []string // what it is
 	Flows    []string // where does traffic flow
 	Does     []doesView
 	Groups   int
@@ -166,6 +168,7 @@ func (v *estateView) answer(groups []report.GroupStatus, levels map[string]level
 		count[l]++
 		if l != calm {
 			trouble = append(trouble, g.Name)
+			v.what(g, now)
 		}
 		switch {
 		case len(g.Active) == 0:
@@ -200,9 +203,22 @@ func (v *estateView) answer(groups []report.GroupStatus, levels map[string]level
 		v.Flows = append(v.Flows, plural(unread, "group")+" whose weights have not been read")
 	}
 	v.Flows = append(v.Flows, capped(away)...)
+	v.What = capped(v.What)
 	if len(v.Does) > told {
 		more := len(v.Does) - told
 		v.Does = append(v.Does[:told:told], doesView{Text: plural(more, "more group") + " below"})
+	}
+}
+
+// what adds what is wrong in a group; a circuit of several groups is told once.
+func (v *estateView) what(g report.GroupStatus, now time.Time) {
+	for _, b := range worstFirst(g.Circuits) {
+		if b.State == health.Healthy || b.State == health.Unknown || b.State == "" {
+			continue
+		}
+		if text := state(b, now); !slices.Contains(v.What, text) {
+			v.What = append(v.What, text)
+		}
 	}
 }
 

@@ -280,6 +280,9 @@ func doing(g report.GroupStatus, now time.Time) (string, time.Time) {
 		first = g.Verdict.Reasons[0]
 	}
 	switch {
+	case g.Verdict.Action != policy.Hold && len(g.Recent) > 0 && g.Recent[0].Ended.After(g.VerdictAt):
+		last := g.Recent[0]
+		return capital(string(last.Kind)) + " " + move(last.From, last.To) + " ended: " + label(string(last.Result)) + "; the next beat judges again", time.Time{}
 	case g.Verdict.Action == policy.Move || g.Verdict.Action == policy.Return:
 		return capital(string(g.Verdict.Kind)) + " " + move(g.Verdict.From, g.Verdict.To) + " is decided: " + prose(first.Text), time.Time{}
 	case g.Verdict.First() == policy.Well:

@@ -28,18 +28,21 @@ type verb struct {
 	does   string // one sentence, before anything is sent
 	moves  bool   // moves traffic: it is planned first
 	decide bool   // is about the operation that waits
+	word   string // of the estate as a whole: this is typed instead of a group's name
 }
 
 // verbs are the orders of a group.
 var verbs = []verb{
-	{events.OrderFailover, "Fail over", "Moves the group's traffic off its circuit because that circuit is bad. You may override guards by name.", true, false},
-	{events.OrderSwitchover, "Switch over", "Moves the group's traffic as planned work. Every guard applies.", true, false},
-	{events.OrderFailback, "Fail back", "Moves the group's traffic back to its home.", true, false},
-	{events.OrderApprove, "Approve", "Lets the waiting operation run its writes.", false, true},
-	{events.OrderCancel, "Cancel", "Ends the waiting operation. Nothing is written.", false, true},
-	{events.OrderPause, "Pause", "Stops the automation's own decisions for this group. A running operation goes on. Your orders are refused too until you resume.", false, false},
-	{events.OrderResume, "Resume", "Lets the automation decide for this group again.", false, false},
-	{events.OrderAcknowledge, "Acknowledge", "Clears the cool-down of the moves until now: the automation may move again at once.", false, false},
+	{events.OrderFailover, "Fail over", "Moves the group's traffic off its circuit because that circuit is bad. You may override guards by name.", true, false, ""},
+	{events.OrderSwitchover, "Switch over", "Moves the group's traffic as planned work. Every guard applies.", true, false, ""},
+	{events.OrderFailback, "Fail back", "Moves the group's traffic back to its home.", true, false, ""},
+	{events.OrderApprove, "Approve", "Lets the waiting operation run its writes.", false, true, ""},
+	{events.OrderCancel, "Cancel", "Ends the waiting operation. Nothing is written.", false, true, ""},
+	{events.OrderPause, "Pause", "Stops the automation's own decisions for this group. A running operation goes on. Your orders are refused too until you resume.", false, false, ""},
+	{events.OrderResume, "Resume", "Lets the automation decide for this group again.", false, false, ""},
+	{events.OrderKill, "Stop everything", "Sets the kill switch: nothing is written anywhere, in no group, until a person lifts it. Azure's own failover goes on.", false, false, "stop"},
+	{events.OrderUnkill, "Lift the kill switch", "Lets the automation and your orders write again.", false, false, "lift"},
+	{events.OrderAcknowledge, "Acknowledge", "Clears the cool-down of the moves until now: the automation may move again at once.", false, false, ""},
 }
 
 // verbLink is a button of a group.
@@ -51,7 +54,7 @@ func verbsFor(g report.GroupStatus, now time.Time) []verbLink {
 	var out []verbLink
 	for _, v := range verbs {
 		switch {
-		case v.decide && !waits, v.name == events.OrderResume && !g.Paused.Holds(now), v.name == events.OrderPause && g.Paused.Holds(now):
+		case v.word != "", v.decide && !waits, v.name == events.OrderResume && !g.Paused.Holds(now), v.name == events.OrderPause && g.Paused.Holds(now):
 			continue
 		}
 		out = append(out, verbLink{string(v.name), v.label})
@@ -64,7 +67,8 @@ type orderView struct {
 	Verb, Label, Does string
 	Moves             bool
 	Group             string // cleaned
-	Key               string // the group, for the form
+	Key               string // the group, for the form; "" for the whole estate
+	Must              string // what has to be typed
 	Circuits          []choice
 	Guards            []findingView // that stand in the way and may be overridden by name
 	Asked             *asked
@@ -112,26 +116,38 @@ func (s *server) postPlan(w http.ResponseWriter, r *http.Request) {
 func (s *server) postOrder(w http.ResponseWriter, r *http.Request) {
 	s.form(w, r, func(sc *screen, v verb) int {
 		o := sc.Order
-		if o.Asked.Name != o.Key {
-			o.Problem = &problemView{Status: http.StatusUnprocessableEntity, Title: "Nothing was ordered: type the name of the group", Detail: "It is " + o.Group + ", in the same letters."}
+		if o.Asked.Name != o.Must {
+			o.Problem = &problemView{Status: http.StatusUnprocessableEntity, Title: "Nothing was ordered: what you typed is not right", Detail: "Type " + label(o.Must) + ", in the same letters."}
 		} else if s.AskName && o.Asked.User == "" {
 			o.Problem = &problemView{Status: http.StatusUnprocessableEntity, Title: "Nothing was ordered: say who you are", Detail: "The journal keeps the name of whoever orders."}
 		}
-		seen := o.Asked.Plan
-		if v.moves {
-			if status := s.plan(r, sc, v); o.Plan == nil && seen != "" {
-				return status
+		if o.Problem == nil && v.moves && !s.planStands(r, sc, v) {
+			if o.Problem != nil {
+				return o.Problem.Status
 			}
-			if o.Problem == nil && o.Plan != nil && o.Plan.ID != seen {
-				o.Changed = true
-				return http.StatusConflict
-			}
+			o.Changed = true
+			return http.StatusConflict
 		}
 		if o.Problem != nil {
-			return o.Problem.Status
+			s.plan(r, sc, v)
+			return http.StatusUnprocessableEntity
 		}
 		return s.sendOrder(w, r, sc, v)
 	})
+}
+
+// planStands plans again and says whether the plan is the one that the person has
+// read. Where none could be shown and none can be made now, the order may go: the
+// engine asks the same guards.
+func (s *server) planStands(r *http.Request, sc *screen, v verb) bool {
+	o := sc.Order
+	seen := o.Asked.Plan
+	s.plan(r, sc, v)
+	if o.Plan == nil && seen == "" {
+		o.Problem = nil
+		return true
+	}
+	return o.Plan != nil && o.Plan.ID == seen
 }
 
 // form reads a posted form, then goes on as order does.
@@ -154,14 +170,20 @@ func (s *server) order(w http.ResponseWriter, r *http.Request, q url.Values, the
 	}
 	g, known := groupOf(look.Status, q.Get("group"))
 	i := slices.IndexFunc(verbs, func(v verb) bool { return string(v.name) == q.Get("do") })
-	if !known || i < 0 {
+	if i < 0 || known == (verbs[i].word != "") {
 		s.problem(w, r, http.StatusNotFound, "There is no such order or group", "Start again from the first screen.")
 		return
 	}
 	v := verbs[i]
-	sc := s.newScreen(r, "order", v.label+": "+label(g.Name))
+	title := v.label
+	if known {
+		title += ": " + label(g.Name)
+	}
+	sc := s.newScreen(r, "order", title)
 	s.about(&sc, look)
-	sc.Group = label(g.Name)
+	if known {
+		sc.Group = label(g.Name)
+	}
 	sc.Order = newOrder(v, g, q, sc.Now)
 	if status := then(&sc, v); status != 0 {
 		s.send(w, status, sc)
@@ -169,7 +191,10 @@ func (s *server) order(w http.ResponseWriter, r *http.Request, q url.Values, the
 }
 
 func newOrder(v verb, g report.GroupStatus, q url.Values, now time.Time) *orderView {
-	o := &orderView{Verb: string(v.name), Label: v.label, Does: v.does, Moves: v.moves, Group: label(g.Name), Key: g.Name}
+	o := &orderView{Verb: string(v.name), Label: v.label, Does: v.does, Moves: v.moves, Group: label(g.Name), Key: g.Name, Must: g.Name}
+	if v.word != "" {
+		o.Group, o.Must = "the whole estate", v.word
+	}
 	o.Asked = &asked{
 		To: q.Get("to"), Reason: strings.TrimSpace(q.Get("reason")), Hours: q.Get("hours"), Operation: q.Get("operation"), Plan: q.Get("plan"),
 		Name: strings.TrimSpace(q.Get("name")), User: strings.TrimSpace(q.Get("user")), Key: q.Get("key"), Overrides: q["override"], MakeHome: q.Get("home") != "",
@@ -205,6 +230,9 @@ func (s *server) plan(r *http.Request, sc *screen, v verb) int {
 		return http.StatusOK
 	}
 	p, err := s.Options.Plan(r.Context(), o.Asked.order(v, o.Key))
+	if err != nil && o.Problem != nil {
+		return o.Problem.Status
+	}
 	if err != nil {
 		hint := fault.HintOf(err)
 		if hint == "" {
@@ -288,7 +316,11 @@ func (s *server) sendOrder(w http.ResponseWriter, r *http.Request, sc *screen, v
 			body.Until = sc.Now.Add(d)
 		}
 	}
-	rep, err := s.call(r.Context(), r, Base+"v1/groups/"+url.PathEscape(o.Key)+"/"+string(v.name), o.Asked.User, o.Asked.Key, body)
+	path := Base + "v1/" + string(v.name)
+	if o.Key != "" {
+		path = Base + "v1/groups/" + url.PathEscape(o.Key) + "/" + string(v.name)
+	}
+	rep, err := s.call(r.Context(), r, path, o.Asked.User, o.Asked.Key, body)
 	if err != nil {
 		o.Problem = &problemView{Status: http.StatusInternalServerError, Title: "The order could not be written"}
 		return o.Problem.Status

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"erfailover/failover/health"
 	"erfailover/failover/report"
@@ -51,7 +52,8 @@ func markOf(st report.Status) string {
 			g.Circuits[k] = still(g.Circuits[k])
 		}
 	}
-	text, err := json.Marshal(st, json.Deterministic(true))
+	// Names that are not UTF-8 are cleaned when they are shown; here they may stay.
+	text, err := json.Marshal(st, json.Deterministic(true), jsontext.AllowInvalidUTF8(true))
 	if err != nil {
 		return ""
 	}

@@ -38,6 +38,9 @@ func (c *timelines) get(mark, key string) ([]entryView, bool) {
 func (c *timelines) put(mark, key string, list []entryView) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if mark == "" {
+		return
+	}
 	if c.mark != mark || len(c.kept) > 100 {
 		c.mark, c.kept = mark, map[string][]entryView{}
 	}
