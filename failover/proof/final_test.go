@@ -1,0 +1,112 @@
+package proof
+
+import (
+	"context"
+	"slices"
+
+	"github.com/go-json-experiment/json"
+
+	"erfailover/failover"
+	"erfailover/failover/health"
+	"erfailover/failover/policy"
+	"erfailover/failover/record"
+)
+
+type failoverEvidence = health.Evidence
+
+func (o *oracles) ctx() context.Context { return context.Background() }
+
+// final is the last judgement, after the quiet: everything has come to rest where
+// it belongs, every event was answered, every journal is whole.
+func (o *oracles) final() {
+	o.converged()
+	o.must("L4", o.w.owed == 0, "%d batches of events were never answered", o.w.owed)
+	o.journals()
+}
+
+// converged is L1.
+func (o *oracles) converged() {
+	w, g := o.w, o.rec
+	o.must("L1", g.Operation == nil, "an operation still runs: %+v", brief(g.Operation))
+	o.must("L1", len(g.Intents) == 0, "%d intents are still open", len(g.Intents))
+	home := slices.Sorted(slices.Values(o.group.Home()))
+	homeOK := !slices.ContainsFunc(home, func(c string) bool { return !w.truth.ok(c, w.now) })
+	other := slices.ContainsFunc(o.group.Circuits(), func(c string) bool { return w.truth.ok(c, w.now) })
+	for _, gw := range o.group.Gateways {
+		on := o.picture(gw)
+		o.must("L1", o.allOK(on) || !other, "%s is on %v, which is dead: %s", short(gw), on, o.why())
+		if !homeOK || w.swarm.drift == policy.DriftAccept {
+			continue
+		}
+		o.must("L1", slices.Equal(on, home), "%s is on %v, not at home: %s", short(gw), on, o.why())
+	}
+	if !homeOK || w.swarm.drift == policy.DriftAccept {
+		return
+	}
+	for _, id := range w.azure.order {
+		c := w.azure.conns[id]
+		o.must("L1", c.weight == c.history[0].weight && c.epoch == "", "%s has weight %d epoch %q, not %d as at rest: %s", short(id), c.weight, c.epoch, c.history[0].weight, o.why())
+	}
+}
+
+// why tells what the record says about a group that does not come to rest.
+func (o *oracles) why() string {
+	text := "verdict " + string(o.rec.Verdict.Action)
+	for _, c := range o.rec.Verdict.Codes() {
+		text += " " + c
+	}
+	for _, id := range sortedKeys(o.rec.Drift) {
+		text += ", drift on " + short(id)
+	}
+	return text
+}
+
+func brief(op *record.Operation) any {
+	if op == nil {
+		return nil
+	}
+	var out []string
+	for _, s := range op.Steps {
+		out = append(out, short(s.Connection)+" "+string(s.Phase)+" "+s.Error)
+	}
+	return struct {
+		ID, Kind, Status string
+		Steps            []string
+	}{op.ID, string(op.Kind), string(op.Status), out}
+}
+
+// journals is S21: every chain leads to the head that is stored beside the state,
+// and every decision has its row.
+func (o *oracles) journals() {
+	rows := map[int64]bool{}
+	for _, stream := range o.w.store.Streams() {
+		key := stream
+		switch {
+		case stream == "group."+o.group.Name:
+			key = record.GroupKey(o.group.Name)
+		case len(stream) > 8 && stream[:8] == "circuit.":
+			key = record.CircuitKey(stream[8:])
+		}
+		doc, err := o.w.store.Load(o.ctx(), key)
+		if err != nil {
+			o.must("S21", false, "stream %s has no document: %v", stream, err)
+			continue
+		}
+		var t record.Trail
+		if err := json.Unmarshal(doc.Body, &t); err != nil {
+			o.must("S21", false, "%s: %v", key, err)
+			continue
+		}
+		err = record.VerifyTo(stream, t.Head, o.w.store.Rows(stream))
+		o.must("S21", err == nil, "%v", err)
+		for _, row := range o.w.store.Rows(stream) {
+			if e, err := record.ParseEntry(row.Body); err == nil && e.Code == failover.CodeDecided {
+				rows[e.Epoch] = true
+			}
+		}
+	}
+	for _, epoch := range sortedKeys(o.decided) {
+		d := o.decided[epoch]
+		o.must("S21", rows[d.epoch], "the decision of epoch %d has no row", d.epoch)
+	}
+}

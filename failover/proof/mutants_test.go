@@ -1,0 +1,87 @@
+package proof
+
+import (
+	"erfailover/failover"
+	"erfailover/failover/executor"
+	"erfailover/failover/policy"
+	"erfailover/failover/record"
+)
+
+// mutant is one fault put into the protocol on purpose: a wrapper around a port, a
+// setting, or a switch of the model. The zero value is the protocol as it is.
+type mutant struct {
+	name    string
+	net     func(*world, executor.Network) executor.Network
+	rule    func(failover.GroupRules) failover.GroupRules
+	limit   func(policy.Limits) policy.Limits
+	time    func(failover.Timing) failover.Timing
+	load    func(*world, *record.Document)
+	fail    func(record.Document, error) error
+	store   func(*world, *record.Document) (string, bool)
+	rows    func(*world, string, *[]record.Row) bool
+	anytime bool // the deadline of a send is not looked at
+	clobber bool // something else changes with the weight
+}
+
+func (m mutant) network(w *world, n executor.Network) executor.Network {
+	if m.net == nil {
+		return n
+	}
+	return m.net(w, n)
+}
+
+func (m mutant) rules(r map[string]failover.GroupRules) map[string]failover.GroupRules {
+	if m.rule != nil {
+		for k, v := range r {
+			r[k] = m.rule(v)
+		}
+	}
+	return r
+}
+
+func (m mutant) limits(l policy.Limits) policy.Limits {
+	if m.limit == nil {
+		return l
+	}
+	return m.limit(l)
+}
+
+func (m mutant) timing(t failover.Timing) failover.Timing {
+	if m.time == nil {
+		return t
+	}
+	return m.time(t)
+}
+
+func (m mutant) loaded(w *world, doc *record.Document) {
+	if m.load != nil {
+		m.load(w, doc)
+	}
+}
+
+func (m mutant) saveFailed(doc record.Document, err error) error {
+	if m.fail == nil {
+		return err
+	}
+	return m.fail(doc, err)
+}
+
+func (m mutant) save(w *world, doc *record.Document) (string, bool) {
+	if m.store == nil {
+		return "", false
+	}
+	return m.store(w, doc)
+}
+
+func (m mutant) append(w *world, stream string, rows *[]record.Row) bool {
+	return m.rows != nil && m.rows(w, stream, rows)
+}
+
+func (m mutant) late() bool { return m.anytime }
+
+func (m mutant) rest(rest string) string {
+	if m.clobber {
+		return rest + "-changed"
+	}
+	return rest
+}

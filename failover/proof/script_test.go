@@ -1,0 +1,450 @@
+package proof
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"time"
+
+	"erfailover/events"
+	"erfailover/failover"
+	"erfailover/failover/fault"
+	"erfailover/failover/record/recordtest"
+)
+
+func sortedKeys[K cmp.Ordered, V any](m map[K]V) []K { return slices.Sorted(maps.Keys(m)) }
+
+// condition is what a circuit really is.
+type condition string
+
+const (
+	fine condition = "fine"
+	dead condition = "dead" // no session, no packet
+	grey condition = "grey" // sessions up, packets lost
+	lame condition = "lame" // one link of two
+)
+
+// weather is the truth about every circuit, over all time.
+type weather struct {
+	w     *world
+	spans map[string][]spell
+}
+
+type spell struct {
+	from time.Time
+	is   condition
+}
+
+// drawTruth makes the truth of a run: flips in the chaos, then rest.
+func drawTruth(w *world) *weather {
+	h := &weather{w: w, spans: map[string][]spell{}}
+	end := origin.Add(w.swarm.chaos)
+	for k, c := range w.est.Circuits {
+		spells := []spell{{origin.Add(-24 * time.Hour), fine}}
+		for n, t := 0, origin.Add(90*time.Second); ; n++ {
+			t = t.Add(w.span(c.Name, n, "flip", 5*time.Second, 3*w.swarm.flip))
+			if !t.Before(end) {
+				break
+			}
+			is := fine
+			if spells[len(spells)-1].is == fine {
+				is = []condition{dead, dead, dead, grey, lame}[w.draw(c.Name, n, "how")%5]
+			}
+			key := "truth-" + c.Name + "/" + strconv.Itoa(n) + "/flip"
+			if w.allow != nil && !w.allow[key] {
+				is = fine
+			} else if is != fine {
+				w.fired = append(w.fired, key)
+				w.kinds["circuit-"+string(is)]++
+			}
+			spells = append(spells, spell{t, is})
+		}
+		rest := fine
+		if w.swarm.lame && k == int(w.draw("truth", 0, "lame")%uint64(len(w.est.Circuits))) {
+			rest = dead
+		}
+		h.spans[c.Name] = append(spells, spell{end, rest})
+	}
+	return h
+}
+
+func (h *weather) at(circuit string, t time.Time) condition {
+	is := fine
+	for _, s := range h.spans[circuit] {
+		if s.from.After(t) {
+			break
+		}
+		is = s.is
+	}
+	return is
+}
+
+// ok reports whether a circuit carries traffic.
+func (h *weather) ok(circuit string, t time.Time) bool {
+	is := h.at(circuit, t)
+	return is == fine || is == lame
+}
+
+// okWithin reports whether a circuit carried traffic at some time in a span.
+func (h *weather) okWithin(circuit string, from, to time.Time) bool {
+	if h.ok(circuit, from) {
+		return true
+	}
+	for _, s := range h.spans[circuit] {
+		if s.from.After(from) && !s.from.After(to) && (s.is == fine || s.is == lame) {
+			return true
+		}
+	}
+	return false
+}
+
+func (h *weather) session(circuit string, l events.Link, t time.Time) bool {
+	switch h.at(circuit, t) {
+	case dead:
+		return false
+	case lame:
+		return l == events.Primary
+	case fine, grey:
+	}
+	return true
+}
+
+// delivery is one batch of signals on its way to an instance.
+type delivery struct {
+	n     int
+	sigs  []events.Signal
+	tries int
+}
+
+// newRun makes a world and fills its agenda.
+func newRun(seed uint64, tweak func(*world)) *world {
+	w := &world{seed: seed, now: origin, kinds: map[string]int{}, store: recordtest.NewMemory()}
+	w.trace = &trace{w: w}
+	w.swarm = drawSwarm(w)
+	if tweak != nil {
+		tweak(w)
+	}
+	var weights map[string]int32
+	w.est, weights = w.swarm.estate()
+	w.truth = drawTruth(w)
+	w.azure = newAzure(w, weights)
+	w.judge = newOracles(w)
+	for n := range w.swarm.instances {
+		i := &instance{w: w, name: string(rune('a' + n))}
+		if w.swarm.skewMax > 0 {
+			i.offset = time.Duration((2*share(w.draw(i.name, 0, "skew")) - 1) * float64(w.swarm.skewMax)).Round(time.Millisecond)
+		}
+		w.instances = append(w.instances, i)
+		w.boot(i)
+	}
+	w.samples()
+	w.ticks()
+	w.people()
+	w.strangers()
+	return w
+}
+
+// samples lays out what the observers see: metrics and probes now and then, Resource
+// Health when something changed.
+func (w *world) samples() {
+	n := 0
+	var round func()
+	round = func() {
+		n++
+		var sigs []events.Signal
+		for k, c := range w.est.Circuits {
+			if !w.fault("silence", "observers", n*8+k) {
+				sigs = append(sigs, w.look(c.Name, c.ID, n)...)
+			}
+		}
+		w.send(n, sigs)
+		w.after(30*time.Second, round)
+	}
+	w.at(origin.Add(time.Second), round)
+	for k, c := range w.est.Circuits {
+		for j, s := range w.truth.spans[c.Name] {
+			id := 100000 + k*1000 + j
+			at := s.from.Add(w.span("resource-health", id, "lag", 5*time.Second, 60*time.Second))
+			w.at(at, func() {
+				state := events.Up
+				if w.truth.at(c.Name, w.now) == dead {
+					state = events.Down
+				}
+				w.send(id, []events.Signal{w.signal(events.ResourceHealth, c.Name, c.ID, events.BothLinks, "", state, id)})
+			})
+		}
+	}
+}
+
+// look returns what metrics and probes say about a circuit now.
+func (w *world) look(name, id string, n int) []events.Signal {
+	up := func(ok bool) events.State {
+		if ok {
+			return events.Up
+		}
+		return events.Down
+	}
+	var out []events.Signal
+	for _, l := range []events.Link{events.Primary, events.Secondary} {
+		out = append(out, w.signal(events.Metric, name, id, l, events.ControlPlane, up(w.truth.session(name, l, w.now)), n))
+	}
+	out = append(out, w.signal(events.Probe, name, id, events.BothLinks, events.DataPlane, up(w.truth.ok(name, w.now)), n))
+	if w.truth.at(name, w.now) == grey {
+		out = append(out, w.signal(events.Gateway, name, id, events.BothLinks, events.DataPlane, events.Degraded, n))
+	} else {
+		out = append(out, w.signal(events.Gateway, name, id, events.BothLinks, events.DataPlane, up(w.truth.ok(name, w.now)), n))
+	}
+	return out
+}
+
+func (w *world) signal(o events.Observer, name, id string, l events.Link, p events.Plane, state events.State, n int) events.Signal {
+	if state == events.Up && o != events.ResourceHealth {
+		w.judge.sample(name, w.now, true)
+	}
+	if state == events.Down {
+		w.judge.sample(name, w.now, false)
+	}
+	at := w.now
+	if w.fault("event-future", string(o)+name, n) {
+		at = at.Add(10 * time.Minute) // a source whose clock is wrong
+	}
+	return events.Signal{ID: fmt.Sprintf("s-%s-%s-%s-%s-%d", o, name, l, state, at.UnixNano()), Kind: events.Health, Observer: o, Source: string(o) + " rule",
+		Resource: id, Link: l, Plane: p, State: state, At: at}
+}
+
+// send puts signals on their way, once or more, soon or late, or never.
+func (w *world) send(n int, sigs []events.Signal) {
+	if len(sigs) == 0 || w.fault("event-lost", "bus", n) {
+		return
+	}
+	lag := w.span("bus", n, "lag", 50*time.Millisecond, 3*time.Second)
+	if w.fault("event-late", "bus", n) {
+		lag += w.span("bus", n, "late-for", 5*time.Second, 6*time.Minute)
+	}
+	w.owed++
+	w.after(lag, func() { w.deliver(&delivery{n: n, sigs: sigs}) })
+	if w.fault("event-duplicate", "bus", n) {
+		w.owed++
+		w.after(lag+w.span("bus", n, "again-after", 10*time.Millisecond, 2*time.Minute), func() { w.deliver(&delivery{n: n + 1<<20, sigs: slices.Clone(sigs)}) })
+	}
+}
+
+// deliver hands a batch to an instance; what is not answered well comes again, as
+// from an event hub.
+func (w *world) deliver(d *delivery) {
+	d.tries++
+	again := func() {
+		w.after(w.span("bus", d.n*100+d.tries, "retry", time.Second, 20*time.Second), func() { w.deliver(d) })
+	}
+	i := w.pick("bus", d.n*100+d.tries)
+	if i == nil {
+		again()
+		return
+	}
+	answered := false
+	c := w.start(i, "handle", func() {
+		w.judge.received(d.sigs)
+		r, err := i.engine.Handle(context.Background(), d.sigs)
+		answered = true
+		if err != nil && !errors.Is(err, fault.Invalid) && !errors.Is(err, fault.NotFound) {
+			again()
+			return
+		}
+		w.owed--
+		if err == nil {
+			w.judge.acknowledged(d.sigs, r)
+		}
+	})
+	// A process that dies gives no answer: the batch comes again.
+	var watch func()
+	watch = func() {
+		switch {
+		case answered:
+		case c.dead:
+			again()
+		default:
+			w.after(5*time.Second, watch)
+		}
+	}
+	watch()
+}
+
+// ticks lays out the timer: every 15 s one instance, now and then a second one.
+func (w *world) ticks() {
+	n := 0
+	tick := func(i *instance) {
+		if i == nil || !i.up || slices.ContainsFunc(i.calls, func(c *invocation) bool { return c.name == "tick" }) {
+			return
+		}
+		w.start(i, "tick", func() {
+			_ = i.engine.Tick(context.Background()) // trouble is tried again by the next tick
+		})
+	}
+	var round func()
+	round = func() {
+		n++
+		if !w.fault("tick-skipped", "timer", n) {
+			tick(w.pick("timer", n))
+		}
+		if w.fault("tick-doubled", "timer", n) {
+			w.after(w.span("timer", n, "second", 0, 14*time.Second), func() { tick(w.pick("timer2", n)) })
+		}
+		w.after(15*time.Second, round)
+	}
+	w.at(origin.Add(3*time.Second), round)
+}
+
+// people lays out the orders of persons, each by somebody else and with a key of
+// its own.
+func (w *world) people() {
+	if w.swarm.orders == 0 && w.swarm.mode != "approve" {
+		return
+	}
+	n := 0
+	var round func()
+	round = func() {
+		n++
+		o := w.drawOrder(n)
+		key := "person/" + strconv.Itoa(n) + "/order"
+		if w.quiet {
+			return
+		}
+		if o.Verb != "" && (w.allow == nil || w.allow[key]) {
+			w.fired = append(w.fired, key)
+			w.kinds["order-"+string(o.Verb)]++
+			w.order1(n, o)
+		}
+		w.after(w.span("people", n, "next", 5*time.Second, 2*max(w.swarm.orders, time.Minute)), round)
+	}
+	w.at(origin.Add(2*time.Minute), round)
+}
+
+func (w *world) order1(n int, o events.Order) {
+	o.By, o.Key = "p"+strconv.Itoa(n), "key-"+strconv.Itoa(n)
+	w.send(200000+n, []events.Signal{{ID: "s-order-" + strconv.Itoa(n), Kind: events.Command, Observer: events.Person, Source: o.By, At: w.now, Order: &o}})
+}
+
+func (w *world) drawOrder(n int) events.Order {
+	o := events.Order{Group: "east"}
+	if w.swarm.mode == "approve" && w.draw("people", n, "approve")%2 == 0 {
+		o.Verb = events.OrderApprove
+		return o
+	}
+	if w.swarm.orders == 0 {
+		return events.Order{}
+	}
+	verbs := []events.Verb{events.OrderFailover, events.OrderSwitchover, events.OrderFailback, events.OrderFailback, events.OrderPause, events.OrderResume, events.OrderResume,
+		events.OrderAcknowledge, events.OrderKill, events.OrderUnkill, events.OrderUnkill, events.OrderUnkill, events.OrderDrill, events.OrderCancel, events.OrderApprove}
+	o.Verb = verbs[w.draw("people", n, "verb")%uint64(len(verbs))]
+	switch o.Verb {
+	case events.OrderKill, events.OrderUnkill:
+		o.Group = ""
+	case events.OrderFailover, events.OrderSwitchover, events.OrderDrill:
+		if k := w.draw("people", n, "to") % 4; k < uint64(len(w.est.Circuits)) && w.draw("people", n, "named")%2 == 0 {
+			o.To = w.est.Circuits[k].Name
+		}
+		if w.draw("people", n, "override")%4 == 0 {
+			o.Overrides = []string{"drift", "damped", "cool-down"}
+		}
+	}
+	return o
+}
+
+// strangers lays out what others write: a person who changes a weight, a tool that
+// puts back what it knows, a change of something else.
+func (w *world) strangers() {
+	if w.swarm.foreign == 0 {
+		return
+	}
+	n := 0
+	var round func()
+	round = func() {
+		n++
+		if w.quiet {
+			return
+		}
+		key := "stranger/" + strconv.Itoa(n) + "/write"
+		if w.allow == nil || w.allow[key] {
+			w.fired = append(w.fired, key)
+			id := w.azure.order[w.draw("stranger", n, "which")%uint64(len(w.azure.order))]
+			c := w.azure.conns[id]
+			switch w.draw("stranger", n, "how") % 3 {
+			case 0:
+				w.kinds["foreign-weight"]++
+				w.azure.foreign(id, int32(w.draw("stranger", n, "weight")%400), c.epoch, "")
+			case 1:
+				w.kinds["foreign-reset"]++
+				rest := c.history[0]
+				w.azure.foreign(id, rest.weight, "", "")
+			case 2:
+				w.kinds["foreign-field"]++
+				w.azure.foreign(id, c.weight, c.epoch, "rest-"+strconv.Itoa(n))
+			}
+		}
+		w.after(w.span("stranger", n, "next", 30*time.Second, 2*w.swarm.foreign), round)
+	}
+	w.at(origin.Add(3*time.Minute), round)
+}
+
+// play runs a world to its end: chaos, then quiet, then the last judgement.
+func (w *world) play() *world {
+	w.until(origin.Add(w.swarm.chaos))
+	w.calm()
+	w.until(w.now.Add(w.swarm.quiet))
+	w.judge.resting = true
+	w.until(w.now.Add(8 * time.Minute))
+	w.judge.final()
+	for _, i := range w.instances { // no coroutine is left behind
+		for _, c := range slices.Clone(i.calls) {
+			c.dead = true
+			c.stop()
+		}
+	}
+	return w
+}
+
+// calm ends the faults: people lift what they had stopped, others put back what
+// they changed, and every process starts anew with a wide blast radius.
+func (w *world) calm() {
+	w.quiet = true
+	w.trace.note("quiet")
+	for _, i := range w.instances {
+		if i.up {
+			w.crash(i)
+		}
+	}
+	n := 300000
+	lift := func(verb events.Verb) {
+		n++
+		w.order1(n, events.Order{Verb: verb, Group: map[bool]string{true: "", false: "east"}[verb == events.OrderUnkill]})
+	}
+	w.after(3*time.Minute, func() {
+		lift(events.OrderUnkill)
+		lift(events.OrderResume)
+		lift(events.OrderAcknowledge)
+	})
+	var tidy func()
+	tidy = func() {
+		if w.judge.resting {
+			return
+		}
+		g := w.judge.rec
+		for _, id := range sortedKeys(g.Drift) {
+			w.azure.foreign(id, g.Drift[id].Weight, g.Drift[id].Epoch, "")
+		}
+		if op := g.Operation; op != nil && op.Status == "waiting" {
+			lift(events.OrderApprove)
+		}
+		if g.Operation == nil && (w.swarm.manual || g.Drill != "") && !slices.Equal(g.Active, w.est.Groups[0].Home()) && w.truth.ok(w.est.Groups[0].Home()[0], w.now) {
+			lift(events.OrderFailback)
+		}
+		w.after(2*time.Minute, tidy)
+	}
+	w.after(8*time.Minute, tidy)
+}
+
+var _ failover.Clock = (*instance)(nil)
