@@ -170,9 +170,11 @@ func TestConflictNeedsALook(t *testing.T) {
 		"absent": {scriptedAnswer{status: 404, code: "BlobNotFound"}, fault.Conflict},
 		"ours":   {scriptedAnswer{status: 200, head: map[string]string{"ETag": `"0x2"`, "X-Ms-Meta-Nonce": "mine"}}, ""},
 	} {
-		s, _ := scriptedStore(t, &credential{}, refused, c.second)
-		if _, err := s.Save(t.Context(), doc); fault.KindOf(err) != c.kind {
-			t.Errorf("%s: %v, want %s", name, err, c.kind)
+		for _, first := range []scriptedAnswer{refused, {status: 409, code: "BlobAlreadyExists"}, {status: 404, code: "BlobNotFound"}} {
+			s, _ := scriptedStore(t, &credential{}, first, c.second)
+			if _, err := s.Save(t.Context(), doc); fault.KindOf(err) != c.kind {
+				t.Errorf("%s, then %s: %v, want %s", first.code, name, err, c.kind)
+			}
 		}
 	}
 }

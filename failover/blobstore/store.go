@@ -225,7 +225,7 @@ var oneETag = regexp.MustCompile(`^(W/)?"[^"*,\s]+"$`)
 func (s *Store) save(ctx context.Context, doc record.Document) (string, error) {
 	if doc.ETag == "" || oneETag.MatchString(doc.ETag) {
 		etag, err := s.put(ctx, doc.Key, doc.ETag, doc.Nonce, doc.Body)
-		if err == nil || !bloberror.HasCode(err, bloberror.BlobAlreadyExists, bloberror.ConditionNotMet) {
+		if err == nil || !bloberror.HasCode(err, bloberror.BlobAlreadyExists, bloberror.ConditionNotMet, bloberror.BlobNotFound) {
 			return etag, err
 		}
 	}
