@@ -80,12 +80,51 @@ function declarations(n, file) {
   }
 }
 
+// Names that are used and declared nowhere, and names that are declared and used
+// nowhere: the compiler's two commonest complaints.
+function scope(root) {
+  const declared = new Set(), used = new Set(), called = new Set();
+  const walk = (n) => {
+    const kids = named(n);
+    if (/^(parameter|variable|resource|module|type|output)_declaration$/.test(n.type) && kids.length > 0) {
+      if (n.type !== "output_declaration") declared.add(kids[0].text);
+      kids.slice(1).forEach(walk);
+      return;
+    }
+    if (n.type === "for_statement") {
+      const head = n.childForFieldName("initializer");
+      if (head) declared.add(head.text);
+      for (const v of kids.filter((k) => k.type === "for_loop_parameters")) named(v).forEach((k) => declared.add(k.text));
+      kids.filter((k) => k.type !== "for_loop_parameters" && k.id !== head?.id).forEach(walk);
+      return;
+    }
+    if (n.type === "object_property") {
+      if (kids[0].type !== "identifier") walk(kids[0]);
+      kids.slice(1).forEach(walk);
+      return;
+    }
+    if (n.type === "call_expression") {
+      const f = n.childForFieldName("function");
+      if (f?.type === "identifier") called.add(f.text);
+      else if (f) walk(f);
+      kids.filter((k) => k.id !== f?.id).forEach(walk);
+      return;
+    }
+    if (n.type === "identifier") used.add(n.text);
+    kids.forEach(walk);
+  };
+  walk(root);
+  const less = (a, b) => [...a].filter((x) => !b.has(x)).sort();
+  return { undeclared: less(used, declared), unused: less(declared, used), called: [...called].sort() };
+}
+
 const out = {};
 for (const path of process.argv.slice(2)) {
   const tree = parser.parse(fs.readFileSync(path, "utf8"));
   const file = { faults: faults(tree.rootNode, []), resources: [], modules: [], params: [], outputs: [], lists: {}, objects: {} };
   if (tree.rootNode.hasError && file.faults.length === 0) file.faults.push("1:1: cannot be read");
   declarations(tree.rootNode, file);
+  Object.assign(file, scope(tree.rootNode));
   out[path] = file;
 }
 process.stdout.write(JSON.stringify(out));

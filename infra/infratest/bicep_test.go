@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -44,9 +45,12 @@ type template struct {
 		Required   bool   `json:"required"`
 		Decorators string `json:"decorators"`
 	} `json:"params"`
-	Outputs []string            `json:"outputs"`
-	Lists   map[string][]string `json:"lists"`
-	Objects map[string][]string `json:"objects"`
+	Undeclared []string            `json:"undeclared"`
+	Unused     []string            `json:"unused"`
+	Called     []string            `json:"called"`
+	Outputs    []string            `json:"outputs"`
+	Lists      map[string][]string `json:"lists"`
+	Objects    map[string][]string `json:"objects"`
 }
 
 // read parses Bicep files with the grammar of package.json.
@@ -196,6 +200,54 @@ func TestModulesGetTheirParameters(t *testing.T) {
 		if filepath.Dir(path) == "../modules" && !used[path] {
 			t.Errorf("%s: nobody uses it", path)
 		}
+	}
+}
+
+// functions are those of the language that the templates use.
+var functions = strings.Fields("array cidrSubnet concat contains deployment empty environment first guid items last length loadTextContent replace resourceGroup resourceId split subscription subscriptionResourceId substring take tenant toLower union uniqueString allowed batchSize description maxLength maxValue minLength minValue")
+
+func TestNamesAreDeclaredAndUsed(t *testing.T) {
+	for path, f := range templates(t) {
+		for _, name := range f.Undeclared {
+			if slices.Contains(functions, name) {
+				continue // the grammar takes a call in a list for a name
+			}
+			t.Errorf("%s: %s is declared nowhere", path, name)
+		}
+		for _, name := range f.Unused {
+			if !strings.HasPrefix(name, "every") && !slices.ContainsFunc(f.Resources, func(r resource) bool { return r.Symbol == name }) && !slices.Contains(leaves, name) {
+				t.Errorf("%s: %s is used nowhere", path, name)
+			}
+		}
+		for _, name := range f.Called {
+			if !slices.Contains(functions, name) {
+				t.Errorf("%s: %s is not a function that we know; add it to the list if Bicep has it", path, name)
+			}
+		}
+	}
+}
+
+// leaves are modules that nothing follows, and loop variables that only count.
+var leaves = []string{"serviceHealth", "endpoint", "endpoints", "z", "c"}
+
+// What a file takes out of a module is what the module puts out.
+func TestOutputsExist(t *testing.T) {
+	all, found := templates(t), 0
+	for path, f := range all {
+		for _, m := range regexp.MustCompile(`\b(\w+)\.\??outputs\.(\w+)`).FindAllStringSubmatch(text(t, path), -1) {
+			for _, mod := range f.Modules {
+				if mod.Symbol != m[1] {
+					continue
+				}
+				found++
+				if !slices.Contains(all[filepath.Join(filepath.Dir(path), mod.Path)].Outputs, m[2]) {
+					t.Errorf("%s: %s has no output %s", path, m[1], m[2])
+				}
+			}
+		}
+	}
+	if found < 20 {
+		t.Errorf("only %d uses found", found)
 	}
 }
 
