@@ -284,15 +284,10 @@ func (w *work) finish(ctx context.Context, op *record.Operation) error {
 	w.g.Intents = append(w.g.Intents, openIntents(op, now, w.Timing.Landing)...)
 	failed := op.Result == record.FailedOp
 	w.note(record.Entry{Code: CodeEnded, Text: string(op.Kind) + " ended: " + string(op.Result), Fields: map[string]string{"result": string(op.Result), "symmetry": string(op.Symmetry)}})
-	ev := w.log.Info()
+	w.g.FailedAt = time.Time{}
 	if failed {
-		ev = w.log.Error()
 		w.g.FailedAt = now
-	} else {
-		w.g.FailedAt = time.Time{}
 	}
-	ev.Str("event", CodeEnded).Str("group", w.g.Name).Str("operation", op.ID).Str("plan", op.Plan.ID).Str("kind", string(op.Kind)).
-		Str("result", string(op.Result)).Time("signal", op.Stamps.Signal).Time("end", now).Msg("the operation ended")
 	if !failed && op.Kind != policy.KindSettle {
 		w.g.LastMove, w.g.Undone = now, op.Verdict.Undo
 	}
@@ -309,7 +304,16 @@ func (w *work) finish(ctx context.Context, op *record.Operation) error {
 	if failed {
 		w.g.ReadAt = time.Time{} // what was half done is looked at again
 	}
-	return w.keep(ctx)
+	if err := w.keep(ctx); err != nil {
+		return err
+	}
+	ev := w.log.Info() // only now: who reads the log may ask for the operation at once
+	if failed {
+		ev = w.log.Error()
+	}
+	ev.Str("event", CodeEnded).Str("group", w.g.Name).Str("operation", op.ID).Str("plan", op.Plan.ID).Str("kind", string(op.Kind)).
+		Str("result", string(op.Result)).Time("signal", op.Stamps.Signal).Time("end", now).Msg("the operation ended")
+	return nil
 }
 
 // archive lists an operation among the ended ones.
