@@ -47,7 +47,7 @@ func TestDemo(t *testing.T) {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	if got.RealSeconds <= 0 || got.RealSeconds >= 60 || !got.Restored || !got.Damped || got.OtherPUTs != 0 || len(got.Differences) != 0 {
-		t.Errorf("got %+v", got)
+		t.Errorf("%.1f s, restored %v, damped %v, PUTs of others %d, differences %v", got.RealSeconds, got.Restored, got.Damped, got.OtherPUTs, got.Differences)
 	}
 	var story []string
 	for _, op := range got.Operations {

@@ -122,28 +122,31 @@ func TestKillOnTheWayHome(t *testing.T) {
 			r.atRest()
 			since := r.clock.Now()
 			for i, kind := range []string{"failover", "failback", "settle"} {
-				left := make(chan struct{})
-				r.atAfterPut(at, func() { close(left) })
+				left := make(chan error, 1)
+				r.atAfterPut(at, func() {
+					if i == 1 {
+						r.host.Kill()
+						left <- nil
+						return
+					}
+					left <- r.host.Crash()
+				})
 				switch kind {
 				case "failover":
 					r.send(r.outage("ashburn")...)
 				case "failback":
 					r.send(r.recovery("ashburn", since)...)
 				}
-				crashed := false
-				r.tick("the "+kind+" has ended", func() bool {
-					select {
-					case <-left:
-						left, crashed = nil, true
-						if err := r.host.Crash(); err != nil {
-							t.Fatal(err)
-						}
-					default:
+				r.tick("the "+kind+" has ended", func() bool { return r.ended(kind) >= 1 })
+				select {
+				case err := <-left:
+					if err != nil {
+						t.Fatal(err)
 					}
-					return r.ended(kind) >= 1
-				})
-				if !crashed && at < 8 {
-					t.Errorf("step %d, the %s: nothing was killed", i, kind)
+				default:
+					if at < 8 {
+						t.Errorf("in the %s nothing was killed", kind)
+					}
 				}
 			}
 			for id, want := range rest {
@@ -156,16 +159,13 @@ func TestKillOnTheWayHome(t *testing.T) {
 	}
 }
 
-// atAfterPut kills the program at the n-th request that comes after the next PUT,
-// that one counted, and then does what it is told.
+// atAfterPut does something at the n-th request that comes after the next PUT, that
+// one counted.
 func (r *rig) atAfterPut(n int, do func()) {
 	var seen atomic.Int64
 	r.at(func(_ int, req *http.Request) bool {
-		if req.Method == http.MethodPut || seen.Load() > 0 {
-			if seen.Add(1) == int64(n) {
-				r.host.Kill()
-				do()
-			}
+		if (req.Method == http.MethodPut || seen.Load() > 0) && seen.Add(1) == int64(n) {
+			do()
 		}
 		return false
 	})
