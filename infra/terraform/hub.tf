@@ -68,6 +68,9 @@ resource "azapi_resource" "events" {
   location  = "Global"
   tags      = var.tags
 
+  # The version is newer than the schemas that older releases of azapi carry.
+  schema_validation_enabled = false
+
   identity {
     type         = "UserAssigned"
     identity_ids = [azurerm_user_assigned_identity.alerts.id]
