@@ -59,10 +59,13 @@ func (w *work) decide(ctx context.Context, v policy.Verdict, order *events.Order
 
 // lookAgain reads the beliefs and the network anew and judges again.
 func (w *work) lookAgain(ctx context.Context, order *events.Order) (policy.Verdict, error) {
-	if err := w.believe(ctx); err != nil {
+	if err := w.lookAtSwitch(ctx); err != nil {
 		return policy.Verdict{}, err
 	}
 	w.lookAtWeights(ctx, true)
+	if err := w.believe(ctx); err != nil { // last, so that the verdict is as new as can be
+		return policy.Verdict{}, err
+	}
 	return w.judge(ctx, order)
 }
 
@@ -120,6 +123,10 @@ func (w *work) launch(ctx context.Context, v policy.Verdict, p planner.Plan, ord
 	op := &record.Operation{
 		ID: operationID(p, w.now), Kind: v.Kind, Group: w.g.Name, Plan: p, Verdict: v,
 		Status: record.Applying, Symmetry: record.Unproven, Steps: executor.Steps(p), By: v.By, Stamps: w.stamps(v),
+	}
+	if order != nil {
+		given := *order
+		op.Order = &given
 	}
 	if w.needsApproval(v) {
 		return w.await(ctx, op, order)
@@ -306,13 +313,12 @@ func (w *work) approve(ctx context.Context, o events.Order) error {
 		answer(&w.g, "approved, more approvals are needed", op.ID, w.now)
 		return w.keepAndAgain(ctx)
 	}
+	if err := w.lookAtSwitch(ctx); err != nil {
+		return err
+	}
 	w.lookAtWeights(ctx, true)
 	w.g.Operation = nil
-	var ordered *events.Order
-	if op.By != "" {
-		ordered = &events.Order{Verb: verb(op.Kind), By: op.By, To: list(op.Verdict.To), MakeHome: op.Verdict.MakeHome, Overrides: names(op.Verdict.Overridden)}
-	}
-	v, err := w.judge(ctx, ordered)
+	v, err := w.judge(ctx, op.Order)
 	if err != nil {
 		return err
 	}
@@ -324,6 +330,7 @@ func (w *work) approve(ctx context.Context, o events.Order) error {
 	}
 	op.Status, op.Stamps.Approve, op.Expires = record.Applying, w.now, time.Time{}
 	w.begin(op)
+	w.drill(op, op.Order)
 	answer(&w.g, "approved and begun", op.ID, w.now)
 	if err := w.operate(ctx); err != nil {
 		return err
@@ -336,28 +343,4 @@ func (w *work) keepAndAgain(ctx context.Context) error {
 		return err
 	}
 	return errAgain
-}
-
-// verb returns the order that asks for an operation of that kind.
-func verb(k policy.Kind) events.Verb {
-	switch k {
-	case policy.KindSwitchover:
-		return events.OrderSwitchover
-	case policy.KindFailback:
-		return events.OrderFailback
-	case policy.KindEvacuate:
-		return events.OrderEvacuate
-	case policy.KindDrill:
-		return events.OrderDrill
-	case policy.KindFailover, policy.KindSettle:
-	}
-	return events.OrderFailover
-}
-
-func names(rs []policy.Reason) []string {
-	out := make([]string, len(rs))
-	for i, r := range rs {
-		out[i] = string(r)
-	}
-	return out
 }

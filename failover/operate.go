@@ -10,6 +10,7 @@ import (
 
 	"erfailover/failover/executor"
 	"erfailover/failover/fault"
+	"erfailover/failover/planner"
 	"erfailover/failover/policy"
 	"erfailover/failover/record"
 	"erfailover/failover/topology"
@@ -66,11 +67,14 @@ func (w *work) apply(ctx context.Context, op *record.Operation) error {
 	for i, s := range op.Steps {
 		phases[i] = s.Phase
 	}
-	killed := w.estate.Killed.Holds(w.now)
+	if err := w.lookAtSwitch(ctx); err != nil {
+		return err
+	}
+	killed := w.estate.Killed.Holds(w.Clock.Now())
 	if killed && executor.Count(op.Steps, w.now).Open == 0 {
 		return nil // nothing may still land; the rest waits until the switch is lifted
 	}
-	env := executor.Env{Net: w.Network, Timing: w.Timing.Timing, Now: w.Clock.Now, ID: w.ID,
+	env := executor.Env{Net: w.Network, Timing: w.Timing.Timing, Now: w.Clock.Now, ID: w.ID, Hold: killed,
 		Save: func(ctx context.Context, steps []executor.StepState) error {
 			w.journalSteps(op, phases)
 			return w.keep(ctx)
@@ -291,6 +295,9 @@ func (w *work) finish(ctx context.Context, op *record.Operation) error {
 	if !failed && op.Kind != policy.KindSettle {
 		w.g.LastMove, w.g.Undone = now, op.Verdict.Undo
 	}
+	if op.Kind == policy.KindSwitchover && !failed && op.Verdict.MakeHome {
+		w.makeHome(op)
+	}
 	if op.Kind == policy.KindFailback && !failed && w.g.Drill != "" {
 		w.note(record.Entry{Code: CodeDrillEnded, Text: "drill " + w.g.Drill + " is over: traffic is home"})
 		w.g.Drill, w.g.DrillUntil = "", time.Time{}
@@ -314,6 +321,23 @@ func (w *work) finish(ctx context.Context, op *record.Operation) error {
 	ev.Str("event", CodeEnded).Str("group", w.g.Name).Str("operation", op.ID).Str("plan", op.Plan.ID).Str("kind", string(op.Kind)).
 		Str("result", string(op.Result)).Time("signal", op.Stamps.Signal).Time("end", now).Msg("the operation ended")
 	return nil
+}
+
+// makeHome gives the new circuit the highest weight at rest of each gateway, and its
+// old one to the circuit that had it. The weights are written when the configuration
+// prefers the new circuit too and all is quiet.
+func (w *work) makeHome(op *record.Operation) {
+	for _, s := range op.Plan.Steps {
+		mine := w.g.Baseline[s.Connection]
+		for _, c := range w.estate.Facts.ConnectionsOf(w.topo) {
+			if rest, known := w.g.Baseline[c.ID]; known && c.Gateway == s.Gateway && rest.Weight > mine.Weight && rest.Weight == planner.Base(&w.estate.Facts, w.topo, s.Gateway, w.g.Baseline, nil) {
+				w.baseline(c.ID, mine)
+				w.baseline(s.Connection, rest)
+				break
+			}
+		}
+	}
+	w.note(record.Entry{Code: CodeBaseline, Text: list(op.Plan.To) + " is home from now on: set it first in the group's preference"})
 }
 
 // archive lists an operation among the ended ones.

@@ -140,18 +140,47 @@ func orderText(o events.Order) string {
 	return text
 }
 
-// killSwitch sets or lifts the stop of every write in the estate.
+// killSwitch sets or lifts the stop of every write in the estate. The stop is
+// stored in every group's document too: whoever looked at a group before, and has
+// not yet stored what it wants to write, loses its save.
 func (r *run) killSwitch(ctx context.Context, o *events.Order) error {
-	return r.changeEstate(ctx, func(now time.Time) bool {
-		entry := record.Entry{At: now, Actor: o.By, Code: CodeUnkilled, Text: "the kill switch was lifted by " + o.By}
-		r.estate.Killed = nil
-		if o.Verb == events.OrderKill {
-			r.estate.Killed = &policy.Pause{By: o.By, Reason: o.Reason, At: now, Until: o.Until}
-			entry.Code, entry.Text = CodeKilled, "the kill switch was set by "+o.By
+	kill := o.Verb == events.OrderKill
+	entry := func(now time.Time) record.Entry {
+		if kill {
+			return record.Entry{At: now, Actor: o.By, Code: CodeKilled, Text: "the kill switch was set by " + o.By}
 		}
-		r.estate.Add(record.EstateKey, entry)
+		return record.Entry{At: now, Actor: o.By, Code: CodeUnkilled, Text: "the kill switch was lifted by " + o.By}
+	}
+	err := r.changeEstate(ctx, func(now time.Time) bool {
+		r.estate.Killed = nil
+		if kill {
+			r.estate.Killed = &policy.Pause{By: o.By, Reason: o.Reason, At: now, Until: o.Until}
+		}
+		r.estate.Add(record.EstateKey, entry(now))
 		return true
 	})
+	for _, name := range r.groups {
+		if err != nil || !kill {
+			return err
+		}
+		err = r.change(ctx, name, func(g *record.Group, now time.Time) bool {
+			e := entry(now)
+			e.Group, e.Text = name, e.Text+"; nothing more is sent for "+name
+			g.Add(stream(name), e)
+			return true
+		})
+	}
+	return err
+}
+
+// lookAtSwitch reads the kill switch anew: a call may be older than the order.
+func (r *run) lookAtSwitch(ctx context.Context) error {
+	estate := record.Estate{Schema: record.Schema}
+	if _, err := r.load(ctx, record.EstateKey, "estate", &estate); err != nil {
+		return err
+	}
+	r.estate.Killed = estate.Killed
+	return nil
 }
 
 // answer notes what became of the group's first waiting order and takes it off the

@@ -46,6 +46,7 @@ type scene struct {
 	printed map[string]int
 	beat    time.Duration // between ticks of "wait"
 	who     string        // the instance that acts
+	config  int           // changes of the configuration
 }
 
 func newScene(t testing.TB) *scene {
@@ -104,7 +105,7 @@ func (s *scene) engine(name string) *Engine {
 	configured := s.est
 	configured.Connections = nil
 	e := New(Settings{
-		Store: s.store, Network: s.azure, Clock: s.clock, Log: zerolog.Nop(), Owner: name, Topology: configured, Hash: "cfg",
+		Store: s.store, Network: s.azure, Clock: s.clock, Log: zerolog.Nop(), Owner: name, Topology: configured, Hash: "cfg" + strconv.Itoa(s.config),
 		ID:    func() string { s.ids++; return "id-" + strconv.Itoa(s.ids) },
 		Rules: s.rules, Limits: s.limits, Timing: DefaultTiming(),
 	})
@@ -136,6 +137,15 @@ func (s *scene) run(t *testing.T, d *datadriven.TestData) string {
 		return s.news()
 	case "wait": // wait 2m [healthy=(ashburn,chicago)]: ticks every 15 s; the circuits named stay good
 		return s.cmdWait(d)
+	case "prefer": // prefer chicago ashburn dallas: the configuration has a new order
+		g := &s.est.Groups[0]
+		g.Tiers = nil
+		for _, a := range d.CmdArgs {
+			g.Tiers = append(g.Tiers, []string{a.Key})
+		}
+		s.config++
+		s.engines = map[string]*Engine{}
+		return "ok"
 	case "restart": // the process is gone; a new one starts on the same record
 		s.engines = map[string]*Engine{}
 		return "ok"
@@ -311,6 +321,8 @@ func (s *scene) cmdOrder(d *datadriven.TestData) string {
 			o.Overrides = a.Vals
 		case "break":
 			o.Break = true
+		case "make-home":
+			o.MakeHome = true
 		case "key":
 			o.Key = a.Vals[0]
 		case "from":

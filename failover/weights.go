@@ -93,11 +93,29 @@ func (w *work) take(c executor.ConnectionState) {
 		w.note(record.Entry{Code: CodeDrift, Reasons: []string{string(policy.Drifted)}, Text: "others changed the weight of " + short(c.ID) + "; it is accepted as the weight at rest", Fields: fields})
 		return
 	}
+	if w.restores() {
+		w.g.Restored = w.now
+		w.note(record.Entry{Code: CodeDrift, Reasons: []string{string(policy.Drifted)}, Text: "others changed the weight of " + short(c.ID) + "; it is put back when all is quiet", Fields: fields})
+		return
+	}
 	if w.g.Drift == nil {
 		w.g.Drift = map[string]planner.Weight{}
 	}
 	w.g.Drift[c.ID] = ours
 	w.note(record.Entry{Code: CodeDrift, Reasons: []string{string(policy.Drifted)}, Text: "others changed the weight of " + short(c.ID), Fields: fields})
+}
+
+// tugPause is the least time between two times that others' weights are put back:
+// whoever writes them again within it is asked, not fought.
+const tugPause = time.Hour
+
+// restores reports whether a weight that others changed is put back. What one read
+// finds on several connections counts as one change.
+func (w *work) restores() bool {
+	if w.rules.Policy.Drift != policy.DriftRestore || w.g.Operation != nil {
+		return false
+	}
+	return w.g.Restored.IsZero() || w.g.Restored.Equal(w.now) || !w.now.Before(w.g.Restored.Add(tugPause))
 }
 
 // lateLanding reports whether a connection carries the very weight and tag of an

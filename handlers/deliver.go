@@ -1,10 +1,11 @@
 package handlers
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"strings"
+	"slices"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -77,6 +78,9 @@ func (s *server) giveUp(ctx context.Context, c call, list []item) (string, error
 	return fmt.Sprintf("%d events were stored as dead letters after repeated panics", len(list)), nil
 }
 
+// mostGuessed bounds the room that is made for signals before they are read.
+const mostGuessed = 1 << 15
+
 // tally counts what became of the events of one delivery.
 type tally struct {
 	Events, Signals, Foreign, Broken int
@@ -101,9 +105,12 @@ func (s *server) deliver(ctx context.Context, log zerolog.Logger, list []item, r
 	}()
 	t.Events = len(list)
 	var signals []events.Signal
-	for _, it := range list {
+	for i, it := range list {
 		p := s.parse(log, it, received)
 		t.Foreign += p.Foreign
+		if left := len(list) - i; cap(signals)-len(signals) < len(p.Signals) { // guess that the others hold as many
+			signals = slices.Grow(signals, min(left*len(p.Signals), mostGuessed))
+		}
 		signals = append(signals, p.Signals...)
 		for _, b := range p.Broken {
 			if t.Broken++; len(t.Reasons) < 20 {
@@ -144,7 +151,7 @@ func (s *server) parse(log zerolog.Logger, it item, received time.Time) (out Par
 		return whole("element", it.why.Error())
 	case int64(len(it.payload)) > s.Limits.Event:
 		return whole("size", fmt.Sprintf("event: got %d bytes, want at most %d", len(it.payload), s.Limits.Event))
-	case len(strings.TrimSpace(string(it.payload))) == 0:
+	case len(bytes.TrimSpace(it.payload)) == 0:
 		return whole("size", "event: got no bytes, want JSON")
 	}
 	p := s.Parse(it.payload, received)
@@ -153,16 +160,14 @@ func (s *server) parse(log zerolog.Logger, it item, received time.Time) (out Par
 			p.Broken[i].Raw = it.payload
 		}
 	}
-	kept := p.Signals[:0:0]
-	for _, sig := range p.Signals {
-		// An order comes from a person who was authenticated, never from a payload.
-		if sig.Kind == events.Command || sig.Order != nil {
+	// An order comes from a person who was authenticated, never from a payload.
+	ordered := func(sig events.Signal) bool { return sig.Kind == events.Command || sig.Order != nil }
+	if before := len(p.Signals); slices.ContainsFunc(p.Signals, ordered) {
+		p.Signals = slices.DeleteFunc(p.Signals, ordered)
+		for range before - len(p.Signals) {
 			p.Broken = append(p.Broken, Broken{Class: "order", Reason: "event: got an order, want facts only", Raw: it.payload})
-			continue
 		}
-		kept = append(kept, sig)
 	}
-	p.Signals = kept
 	return p
 }
 

@@ -1,10 +1,10 @@
 package handlers
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"runtime/debug"
 	"time"
@@ -97,7 +97,12 @@ func (s *server) run(ctx context.Context, w http.ResponseWriter, r *http.Request
 	case <-ctx.Done():
 		return "", &fault.Error{Op: "wait for a free slot", Kind: fault.Unavailable, Err: ctx.Err()}
 	}
-	c.body, err = io.ReadAll(http.MaxBytesReader(w, r.Body, s.Limits.Body))
+	var body bytes.Buffer
+	if r.ContentLength > 0 && r.ContentLength <= s.Limits.Body {
+		body.Grow(int(r.ContentLength) + bytes.MinRead)
+	}
+	_, err = body.ReadFrom(http.MaxBytesReader(w, r.Body, s.Limits.Body))
+	c.body = body.Bytes()
 	if err != nil {
 		return "", bodyError(err)
 	}

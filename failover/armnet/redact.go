@@ -4,6 +4,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 	"unicode/utf8"
 )
@@ -13,19 +14,25 @@ const maxText = 400
 
 // Patterns of what must never be shown, and of what an answer tells in prose.
 var (
-	secretToken  = regexp.MustCompile(`(?i)(bearer\s+)?\beyJ[A-Za-z0-9_.\-]{10,}|bearer\s+\S+`)
-	secretQuery  = regexp.MustCompile(`\?[^\s"'<>]+`)
-	secretMember = regexp.MustCompile(`(?i)("?(?:authorizationKey|sharedKey|serviceKey|access_token|client_secret|sig)"?\s*[:=]\s*)("[^"]*"|[^\s,;&}]+)`)
-	namedAction  = regexp.MustCompile(`(?i)Microsoft\.[A-Za-z]+(?:/[A-Za-z0-9]+)+/(?:read|write|delete|action)\b`)
-	namedWait    = regexp.MustCompile(`(?i)retried? (?:in|after) (\d{1,4}) seconds`)
+	secretToken = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`(?i)(bearer\s+)?\beyJ[A-Za-z0-9_.\-]{10,}|bearer\s+\S+`)
+	})
+	secretQuery  = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`\?[^\s"'<>]+`) })
+	secretMember = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`(?i)("?(?:authorizationKey|sharedKey|serviceKey|access_token|client_secret|sig)"?\s*[:=]\s*)("[^"]*"|[^\s,;&}]+)`)
+	})
+	namedAction = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`(?i)Microsoft\.[A-Za-z]+(?:/[A-Za-z0-9]+)+/(?:read|write|delete|action)\b`)
+	})
+	namedWait = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?i)retried? (?:in|after) (\d{1,4}) seconds`) })
 )
 
 // scrub makes a text of others fit for a log: no secrets, no queries of URLs, no
 // control characters, at most 400 bytes.
 func scrub(s string) string {
-	s = secretMember.ReplaceAllString(s, "${1}***")
-	s = secretToken.ReplaceAllString(s, "***")
-	s = secretQuery.ReplaceAllString(s, "?***")
+	s = secretMember().ReplaceAllString(s, "${1}***")
+	s = secretToken().ReplaceAllString(s, "***")
+	s = secretQuery().ReplaceAllString(s, "?***")
 	return clip(clean(s), maxText)
 }
 
@@ -59,11 +66,11 @@ func firstLine(s string) string {
 }
 
 // actionIn returns the first action named in a text, or "".
-func actionIn(text string) string { return namedAction.FindString(text) }
+func actionIn(text string) string { return namedAction().FindString(text) }
 
 // waitIn returns the wait that a text names ("can be retried in 14 seconds"), or 0.
 func waitIn(text string) time.Duration {
-	m := namedWait.FindStringSubmatch(text)
+	m := namedWait().FindStringSubmatch(text)
 	if m == nil {
 		return 0
 	}

@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
@@ -115,7 +116,7 @@ func identity(f *fault.Error, resp *http.Response) {
 }
 
 // requestID is the form of the number by which Azure finds a request again.
-var requestID = regexp.MustCompile(`^[0-9A-Za-z-]{8,64}$`)
+var requestID = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[0-9A-Za-z-]{8,64}$`) })
 
 // answered fills in f from an answer that is not a success. Nothing of its body is
 // passed on but the code.
@@ -124,7 +125,7 @@ func (s *Store) answered(f *fault.Error, answer *azcore.ResponseError) {
 	text := "answer " + strconv.Itoa(answer.StatusCode)
 	if answer.RawResponse != nil {
 		f.RetryAfter = retryAfter(answer.RawResponse.Header, time.Now())
-		if id := answer.RawResponse.Header.Get("x-ms-request-id"); requestID.MatchString(id) {
+		if id := answer.RawResponse.Header.Get("x-ms-request-id"); requestID().MatchString(id) {
 			text += ", request " + id
 		}
 	}

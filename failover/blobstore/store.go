@@ -95,14 +95,14 @@ func (s *Store) Close() error {
 	return nil
 }
 
-var containerName = regexp.MustCompile(`^[a-z0-9](-?[a-z0-9])*$`)
+var containerName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[a-z0-9](-?[a-z0-9])*$`) })
 
 func containerURL(cfg Config) (string, error) {
 	u, err := url.Parse(cfg.Account)
 	if err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
 		return "", badConfig("Account", "", "must be the https URL of the account's blob endpoint, without user, query and fragment")
 	}
-	if len(cfg.Container) < 3 || len(cfg.Container) > 63 || !containerName.MatchString(cfg.Container) {
+	if len(cfg.Container) < 3 || len(cfg.Container) > 63 || !containerName().MatchString(cfg.Container) {
 		return "", badConfig("Container", cfg.Container, "must be 3 to 63 small letters, digits and single hyphens")
 	}
 	return u.JoinPath(cfg.Container).String(), nil
@@ -220,10 +220,10 @@ func (s *Store) Save(ctx context.Context, doc record.Document) (string, error) {
 
 // oneETag is the form of an ETag that If-Match may be given. "*" and lists would
 // match what the caller has not loaded.
-var oneETag = regexp.MustCompile(`^(W/)?"[^"*,\s]+"$`)
+var oneETag = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^(W/)?"[^"*,\s]+"$`) })
 
 func (s *Store) save(ctx context.Context, doc record.Document) (string, error) {
-	if doc.ETag == "" || oneETag.MatchString(doc.ETag) {
+	if doc.ETag == "" || oneETag().MatchString(doc.ETag) {
 		etag, err := s.put(ctx, doc.Key, doc.ETag, doc.Nonce, doc.Body)
 		if err == nil || !bloberror.HasCode(err, bloberror.BlobAlreadyExists, bloberror.ConditionNotMet, bloberror.BlobNotFound) {
 			return etag, err

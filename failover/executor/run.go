@@ -41,6 +41,7 @@ type Env struct {
 	Timing Timing
 	Now    func() time.Time // the engine's clock; readings keep their monotonic part
 	ID     func() string    // a new random write ID
+	Hold   bool             // nothing is sent: what was sent before is followed to its end
 	// Save stores the steps. It is called before the first send of a wave and
 	// after every change that must survive a crash. A pass ends at its first error.
 	Save func(context.Context, []StepState) error
@@ -52,7 +53,7 @@ type Env struct {
 //  1. Finished or doubtful writes are read back.
 //  2. Running operations are looked at once.
 //  3. What may be sent now is stored as intents in one save, then begun in one
-//     call, and its outcome is stored in one save.
+//     call, and its outcome is stored in one save; unless env.Hold.
 //
 // Steps are changed in place; what was stored last is what Save was given last.
 func Pass(ctx context.Context, env Env, steps []StepState) (time.Time, error) {
@@ -220,6 +221,9 @@ func pacing(p Polled, env Env) time.Duration {
 // send stores the intents of everything that may be sent now, begins it, and notes
 // the outcomes.
 func send(ctx context.Context, env Env, steps []StepState) (bool, error) {
+	if env.Hold {
+		return false, nil
+	}
 	now := env.Now()
 	var at []int
 	for i := range steps {

@@ -278,16 +278,16 @@ func weightRange(in Input) (Finding, bool) {
 	return Finding{Code: WeightRange, Text: fmt.Sprintf("the raised weight would be %d, above %d; set lower weights at rest", next, topology.MaxWeight)}, true
 }
 
-// lastPath holds a move from circuits that still carry traffic onto one that is
-// believed down.
+// lastPath holds a move onto a circuit that is believed down, away from one that is
+// not: it may carry traffic still.
 func lastPath(in Input, v Verdict) (Finding, bool) {
 	for _, to := range v.To {
 		if in.View.Circuits[to].State != health.Down {
 			continue
 		}
 		for _, from := range v.From {
-			if s := in.View.Circuits[from].State; s == health.Healthy || s == health.Degraded || s == health.Recovering {
-				return Finding{Code: LastPath, Circuit: to, Text: to + " is down while " + from + " carries traffic: the gateways would be left without a usable path"}, true
+			if s := in.View.Circuits[from].State; s != health.Down {
+				return Finding{Code: LastPath, Circuit: to, Text: to + " is down while " + from + " is " + string(s) + ": the gateways would be left without a usable path"}, true
 			}
 		}
 	}

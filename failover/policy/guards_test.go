@@ -256,13 +256,13 @@ func TestStopsHoldTheWayHome(t *testing.T) {
 	}
 }
 
-// TestLastPathKnowsWhatCarries: healthy, degraded and recovering circuits carry.
+// TestLastPathKnowsWhatCarries: a circuit that is not known to be down may carry.
 func TestLastPathKnowsWhatCarries(t *testing.T) {
 	for _, s := range states {
 		in := calm()
 		in.View.Circuits["ashburn"], in.View.Circuits["chicago"] = believed("ashburn", s), believed("chicago", health.Down)
 		in.Order = &events.Order{Verb: events.OrderFailover, By: "ana", To: "chicago", Overrides: []string{"candidate-unproven", "last-path"}}
-		carries := s == health.Healthy || s == health.Degraded || s == health.Recovering
+		carries := s != health.Down
 		if v := Judge(in); v.Has(LastPath) != carries {
 			t.Errorf("from a circuit that is %s: %s %v", s, v.Action, v.Codes())
 		}

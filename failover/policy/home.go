@@ -21,6 +21,10 @@ func judgeReturn(in Input, v Verdict) Verdict {
 		v.Reasons = []Finding{{Code: AlreadyThere, Text: "home carries the traffic"}}
 		return v
 	}
+	if in.Order != nil && in.Order.To != "" && !slices.Contains(in.Group.Home(), in.Order.To) {
+		v.Reasons = []Finding{{Code: NoPath, Circuit: in.Order.To, Text: in.Order.To + " is not home; order a switchover to it"}}
+		return v
+	}
 	table := []guard{killed, paused, observing, blind, running, drilling, intents, drift, lastFailed}
 	if in.Order != nil {
 		table = orderGuards(KindFailover)

@@ -82,6 +82,7 @@ type Group struct {
 	Drift      map[string]planner.Weight `json:"drift,omitempty"`      // what we had where others changed a weight
 	Drill      string                    `json:"drill,omitzero"`       // ID of the drill that holds traffic on a standby
 	DrillUntil time.Time                 `json:"drill_until,omitzero"` // any instance takes traffic home after this
+	Restored   time.Time                 `json:"restored,omitzero"`    // when others' weights were last put back
 	Operation  *Operation                `json:"operation,omitempty"`
 	Intents    []OpenIntent              `json:"intents,omitempty"` // writes of superseded operations that may still land
 	Reads      []SlowRead                `json:"reads,omitempty"`

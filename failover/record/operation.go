@@ -3,6 +3,7 @@ package record
 import (
 	"time"
 
+	"erfailover/events"
 	"erfailover/failover/executor"
 	"erfailover/failover/planner"
 	"erfailover/failover/policy"
@@ -56,7 +57,8 @@ type Operation struct {
 	Steps    []executor.StepState `json:"steps"`
 	Checks   []RouteCheck         `json:"checks,omitempty"`
 	Traffic  *TrafficCheck        `json:"traffic,omitempty"`
-	By       string               `json:"by,omitzero"` // who ordered it
+	By       string               `json:"by,omitzero"`     // who ordered it
+	Order    *events.Order        `json:"order,omitempty"` // as it was given; nil for the automation's own
 	Approved []string             `json:"approved,omitempty"`
 	Expires  time.Time            `json:"expires,omitzero"` // waiting only
 	Stamps   Stamps               `json:"stamps"`

@@ -13,6 +13,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -20,8 +21,8 @@ import (
 
 // Patterns of the host for names.
 var (
-	functionName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_-]{0,127}$`)
-	bindingName  = regexp.MustCompile(`^([A-Za-z][A-Za-z0-9]{0,127}|\$return)$`)
+	functionName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_-]{0,127}$`) })
+	bindingName  = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^([A-Za-z][A-Za-z0-9]{0,127}|\$return)$`) })
 )
 
 // App is a function app, checked.
@@ -131,7 +132,7 @@ func readFunction(name string, raw jsontext.Value, o Options) (Function, error) 
 	fail := func(format string, args ...any) (Function, error) {
 		return Function{}, fmt.Errorf("function.json: "+name+": "+format, args...)
 	}
-	if !functionName.MatchString(name) || strings.EqualFold(name, "host") {
+	if !functionName().MatchString(name) || strings.EqualFold(name, "host") {
 		return Function{}, fmt.Errorf("function.json: got the name %q, want a letter, then letters, digits, '_' or '-', and not \"host\"", name)
 	}
 	var doc struct {
@@ -144,7 +145,7 @@ func readFunction(name string, raw jsontext.Value, o Options) (Function, error) 
 	f := Function{Name: name, Disabled: doc.Disabled}
 	seen := map[string]bool{}
 	for i, b := range doc.Bindings {
-		if !bindingName.MatchString(b.Name) || seen[strings.ToLower(b.Name)] {
+		if !bindingName().MatchString(b.Name) || seen[strings.ToLower(b.Name)] {
 			return fail("bindings[%d].name: got %q, want a name of its own of letters and digits", i, b.Name)
 		}
 		seen[strings.ToLower(b.Name)] = true

@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -76,7 +77,7 @@ type app struct {
 }
 
 // nameRule is the host's rule for the name of a function's folder.
-var nameRule = regexp.MustCompile(`(?i)^[a-z][a-z0-9_\-]{0,127}$`)
+var nameRule = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?i)^[a-z][a-z0-9_\-]{0,127}$`) })
 
 // loadApp reads host.json and every <folder>/function.json one level down. The
 // file at the root is never read. Settings in %percent% signs are resolved.
@@ -124,7 +125,7 @@ func loadApp(dir string, setting func(string) string) (app, error) {
 // loadFunction reads one function.json. on is false for a disabled function.
 func loadFunction(name string, raw []byte, setting func(string) string) (f function, on bool, err error) {
 	f.name = name
-	if !nameRule.MatchString(name) || strings.EqualFold(name, "host") {
+	if !nameRule().MatchString(name) || strings.EqualFold(name, "host") {
 		return f, false, fmt.Errorf("the folder name %q cannot name a function", name)
 	}
 	var doc struct {
@@ -160,12 +161,12 @@ func loadFunction(name string, raw []byte, setting func(string) string) (f funct
 }
 
 // percent finds the settings in a binding's value.
-var percent = regexp.MustCompile(`%([^%]+)%`)
+var percent = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`%([^%]+)%`) })
 
 // resolve puts settings in the place of %NAME%, and asks for the connection.
 func (b *binding) resolve(setting func(string) string) error {
 	for _, field := range []*string{&b.EventHubName, &b.ConsumerGroup, &b.Schedule, &b.Connection} {
-		for _, m := range percent.FindAllStringSubmatch(*field, -1) {
+		for _, m := range percent().FindAllStringSubmatch(*field, -1) {
 			v := setting(m[1])
 			if v == "" {
 				return fmt.Errorf("'%s' does not resolve to a value", m[0])
