@@ -84,5 +84,7 @@ routing weights, proves that it moved, and brings it home when home is healthy.
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &exitError{exitUsage, err} })
 	root.AddCommand(demoCommand(assets), handlerCommand(), serveCommand(), checkCommand(), configCommand(), journalCommand(), packageCommand(), versionCommand())
+	root.AddCommand(lookCommands()...)
+	root.AddCommand(orderCommands()...)
 	return root
 }

@@ -229,7 +229,7 @@ func TestRepliesAreWhatTheDocumentSays(t *testing.T) {
 	c.check("POST", "/api/v1/unkill", `{}`, 200)
 	c.check("POST", "/api/v1/signals", `{"nonsense":true}`, 422)
 	c.check("GET", "/api/v1/groups/west", "", 404)
-	for _, also := range []string{"POST /api/v1/groups/{group}/switchover", "POST /api/v1/evacuate", "POST /api/v1/groups/{group}/evacuate", "POST /api/v1/signals"} {
+	for _, also := range []string{"POST /api/v1/groups/{group}/switchover", "POST /api/v1/groups/{group}/drill", "POST /api/v1/evacuate", "POST /api/v1/groups/{group}/evacuate", "POST /api/v1/signals"} {
 		c.seen[also] = c.seen[also] || c.also(e, also)
 	}
 	operations(t, func(method, path string, _ object) {
@@ -248,6 +248,8 @@ func (c *checker) also(_ *estate, name string) bool {
 	switch {
 	case strings.HasSuffix(name, "switchover"):
 		one.check("POST", "/api/v1/groups/east/switchover", `{"to":"dallas","make_home":true}`, 202)
+	case strings.HasSuffix(name, "drill"):
+		one.check("POST", "/api/v1/groups/east/drill", `{"reason":"quarterly"}`, 202)
 	case strings.HasSuffix(name, "{group}/evacuate"):
 		one.check("POST", "/api/v1/groups/east/evacuate", `{"from":"Location 0"}`, 202)
 	case strings.HasSuffix(name, "evacuate"):

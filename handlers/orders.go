@@ -39,7 +39,7 @@ type orderBody struct {
 	Reason    string    `json:"reason,omitzero"`     // why, in the person's words; at most 512 bytes
 	Overrides []string  `json:"overrides,omitempty"` // reason codes of guards to override, by name
 	Break     bool      `json:"break,omitzero"`      // break-glass: may override last-path too; needs a reason
-	Until     time.Time `json:"until,omitzero"`      // pause, kill: when it ends by itself
+	Until     time.Time `json:"until,omitzero"`      // pause, kill, drill: when it ends by itself
 }
 
 // fields says which fields a verb may carry besides the reason.
@@ -54,6 +54,8 @@ func takes(v events.Verb) fields {
 		return fields{move: true, home: true}
 	case events.OrderEvacuate:
 		return fields{move: true, from: true}
+	case events.OrderDrill:
+		return fields{move: true, until: true}
 	case events.OrderPause, events.OrderKill:
 		return fields{until: true}
 	case events.OrderApprove, events.OrderCancel:

@@ -147,7 +147,7 @@ func (s *server) outcome(ctx context.Context, o events.Order, receipt Receipt) (
 	case events.OrderPause, events.OrderResume, events.OrderAcknowledge, events.OrderKill, events.OrderUnkill:
 		out.State, out.Answer = Done, "done: "+string(o.Verb)
 		return out, nil
-	case events.OrderFailover, events.OrderSwitchover, events.OrderFailback, events.OrderEvacuate, events.OrderApprove, events.OrderCancel:
+	case events.OrderFailover, events.OrderSwitchover, events.OrderFailback, events.OrderEvacuate, events.OrderDrill, events.OrderApprove, events.OrderCancel:
 	}
 	groups := []string{o.Group}
 	if o.Group == "" {
@@ -277,7 +277,7 @@ func (s *server) getOrder(ctx context.Context, r request) (answer, error) {
 
 // planBody is the order that a plan is asked for.
 type planBody struct {
-	Verb      events.Verb `json:"verb,omitzero"` // failover, switchover, failback or evacuate; absent: the automation's own judgement
+	Verb      events.Verb `json:"verb,omitzero"` // failover, switchover, failback, evacuate or drill; absent: the automation's own judgement
 	To        string      `json:"to,omitzero"`
 	From      string      `json:"from,omitzero"`
 	MakeHome  bool        `json:"make_home,omitzero"`
@@ -300,7 +300,7 @@ func (s *server) postPlan(ctx context.Context, r request) (answer, error) {
 	var order *events.Order
 	body := orderBody{To: b.To, From: b.From, MakeHome: b.MakeHome, Overrides: b.Overrides, Break: b.Break, Reason: b.Reason}
 	switch b.Verb {
-	case events.OrderFailover, events.OrderSwitchover, events.OrderFailback, events.OrderEvacuate:
+	case events.OrderFailover, events.OrderSwitchover, events.OrderFailback, events.OrderEvacuate, events.OrderDrill:
 		if bad := body.check(b.Verb, s.Now().UTC()); len(bad) > 0 {
 			return answer{}, badField(bad...)
 		}
@@ -315,7 +315,7 @@ func (s *server) postPlan(ctx context.Context, r request) (answer, error) {
 			return answer{}, badField(bad...)
 		}
 	default:
-		return answer{}, badField(problemField{"/verb", string(b.Verb), "failover, switchover, failback, evacuate, or nothing"})
+		return answer{}, badField(problemField{"/verb", string(b.Verb), "failover, switchover, failback, evacuate, drill, or nothing"})
 	}
 	return ok(v.plan(ctx, group, order))
 }

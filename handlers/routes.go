@@ -90,6 +90,7 @@ func (s *server) orderRoutes() []route {
 		{"/groups/{group}/switchover", "switchover", "Moves the group as planned work; every guard applies.", Operator},
 		{"/groups/{group}/failback", "failback", "Moves the group home.", Operator},
 		{"/groups/{group}/evacuate", "evacuateGroup", "Moves the group off a peering location or a provider.", Operator},
+		{"/groups/{group}/drill", "drill", "Rehearses a failover of the group; a failback ends it, and its deadline does too.", Operator},
 		{"/groups/{group}/pause", "pause", "Stops automatic decisions for the group, until a time or until resumed.", Operator},
 		{"/groups/{group}/resume", "resume", "Ends a pause.", Operator},
 		{"/groups/{group}/acknowledge", "acknowledge", "Says that the last move was seen; it lifts the cool-down.", Operator},

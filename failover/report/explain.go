@@ -137,7 +137,7 @@ func guardLines(in ExplainInput) []Guard {
 		codes = []policy.Reason{policy.Blind}
 	}
 	for _, f := range v.Reasons { // a reason that the table does not know is still shown
-		if v.Action == policy.Hold && words[f.Code].Asks != "" && !slices.Contains(codes, f.Code) {
+		if v.Action == policy.Hold && isGuard(v, f.Code) && !slices.Contains(codes, f.Code) {
 			codes = append(codes, f.Code)
 		}
 	}
@@ -165,6 +165,12 @@ func guardLines(in ExplainInput) []Guard {
 		out = append(out, g)
 	}
 	return out
+}
+
+// isGuard reports whether a reason of a hold is a guard's. That traffic is on the
+// standby is said beside the gates of the way home, and holds only a drill.
+func isGuard(v policy.Verdict, r policy.Reason) bool {
+	return words[r].Asks != "" && (r != policy.OnStandby || v.Kind == policy.KindDrill)
 }
 
 // noData reports whether a guard looks at something that nobody measures.

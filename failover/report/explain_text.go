@@ -40,7 +40,7 @@ func sentence(in ExplainInput) string {
 	}
 	held := 0
 	for _, f := range v.Reasons {
-		if words[f.Code].Asks != "" {
+		if isGuard(v, f.Code) {
 			held++
 		}
 	}

@@ -54,7 +54,7 @@ var words = map[policy.Reason]Words{
 	policy.SettleWaits:      {"Has all been quiet for long enough to write the weights at rest back?", "wait; traffic is at home already"},
 
 	policy.Well:           {},
-	policy.OnStandby:      {},
+	policy.OnStandby:      {"Does home carry the traffic?", "bring the traffic home first: erfailover failback GROUP"},
 	policy.CircuitDown:    {},
 	policy.CircuitLame:    {},
 	policy.Ordered:        {},
@@ -93,8 +93,10 @@ func asked(kind policy.Kind, byOrder bool) []policy.Reason {
 	if byOrder {
 		base := join([]policy.Reason{policy.KillSwitch, policy.ObserveOnly}, busy)
 		switch kind {
-		case policy.KindFailover, policy.KindDrill, policy.KindSettle:
+		case policy.KindFailover, policy.KindSettle:
 			return join(base, target, late)
+		case policy.KindDrill:
+			return join(base, []policy.Reason{policy.Paused, policy.Blind, policy.Damped, policy.CoolDown, policy.LastFailed, policy.OnStandby}, target, late)
 		case policy.KindSwitchover, policy.KindEvacuate:
 			return join(base, []policy.Reason{policy.Blind, policy.Damped}, target, late)
 		case policy.KindFailback:
