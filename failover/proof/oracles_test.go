@@ -21,7 +21,8 @@ type oracles struct {
 	w                *world
 	group            topology.Group
 	rec              record.Group // as last stored
-	killed           time.Time    // since when the kill switch is stored; zero when it is not
+	stopped          bool         // the kill switch is stored
+	killed           time.Time    // when somebody was told so; zero when it is not
 	paused           time.Time
 	decided          map[int64]*decision
 	last             int64 // epoch of the last decision
@@ -120,12 +121,8 @@ func (o *oracles) saved(i *instance, doc record.Document) {
 		if json.Unmarshal(doc.Body, &e) != nil {
 			return
 		}
-		switch {
-		case e.Killed == nil:
+		if o.stopped = e.Killed != nil; !o.stopped {
 			o.killed = time.Time{}
-		case o.killed.IsZero():
-			o.killed = o.w.now
-			o.w.trace.note("the kill switch is stored")
 		}
 	case record.GroupKey(o.group.Name):
 		var g record.Group
@@ -181,7 +178,7 @@ func (o *oracles) decide(i *instance, g record.Group, op *record.Operation) {
 		}
 		o.must("S6", in.epoch >= previous && !in.settle, "epoch %d is decided while %s of epoch %d may still land (the last decision was %d)", d.epoch, f, in.epoch, previous)
 	}
-	o.must("S13", o.killed.IsZero(), "epoch %d is decided %s after the kill switch was stored", d.epoch, w.now.Sub(o.killed))
+	o.must("S13", o.killed.IsZero(), "epoch %d is decided %s after the kill switch was acknowledged", d.epoch, w.now.Sub(o.killed))
 	automatic := d.by == "" && d.kind != policy.KindSettle
 	if automatic {
 		o.must("S13", o.rec.Pause == nil, "epoch %d is decided although the group is paused", d.epoch)
@@ -352,7 +349,7 @@ func (o *oracles) others(id string) {
 	c := o.w.azure.conns[id]
 	o.taint[c.gateway] = true
 	n := len(c.history)
-	if n > 1 && c.history[n-2].weight != c.weight {
+	if n > 1 && c.history[n-2].weight != c.weight && !o.w.quiet {
 		o.alien[id] = &stranger{at: o.w.now, weight: c.weight}
 	}
 }
@@ -373,6 +370,10 @@ func (o *oracles) acknowledged(sigs []events.Signal, r failover.Receipt) {
 	for _, s := range sigs {
 		if s.Kind == events.Command {
 			orders++
+			if s.Order.Verb == events.OrderKill && o.stopped {
+				o.killed = o.w.now
+				o.w.trace.note("the kill switch is acknowledged")
+			}
 			o.must("S17", s.Order.Verb == events.OrderKill || s.Order.Verb == events.OrderUnkill || o.keyed(s.Order.Key), "the order %s was acknowledged and is not stored", s.ID)
 			continue
 		}
