@@ -8,6 +8,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -81,7 +82,7 @@ func newRig(t testing.TB) *rig {
 	r.arm = sim.NewARM(r.fabric, sim.Options{Now: c.Now, RetryAfter: time.Second})
 	r.face = httptest.NewUnstartedServer(http.HandlerFunc(r.serveARM))
 	r.face.EnableHTTP2 = true
-	r.face.Config.ErrorLog = nil
+	r.face.Config.ErrorLog = log.New(io.Discard, "", 0) // of connections that a killed program leaves behind
 	r.face.StartTLS()
 	var err error
 	if r.identity, err = sim.NewIdentity(); err != nil {
