@@ -259,9 +259,12 @@ func showPlan(s screen, p report.Planned) {
 
 // wantArgs bounds the number of arguments; wrong use has an exit code of its own.
 func wantArgs(least, most int) cobra.PositionalArgs {
-	return func(_ *cobra.Command, args []string) error {
-		if err := cobra.RangeArgs(least, most)(nil, args); err != nil {
-			return &exitError{exitUsage, err}
+	return func(cmd *cobra.Command, args []string) error {
+		switch n := len(args); {
+		case n < least:
+			return usage("%d arguments are missing; see %s --help", least-n, cmd.CommandPath())
+		case n > most:
+			return usage("got %q, which is too much; see %s --help", args[most], cmd.CommandPath())
 		}
 		return nil
 	}

@@ -133,11 +133,11 @@ func Explain(in ExplainInput) Explanation {
 func guardLines(in ExplainInput) []Guard {
 	v := in.Judged.Verdict
 	codes := asked(v.Kind, in.Order != nil)
-	if v.Kind == "" && len(codes) == 0 && v.First() == policy.Blind {
+	if v.Kind == "" && v.First() == policy.Blind {
 		codes = []policy.Reason{policy.Blind}
 	}
 	for _, f := range v.Reasons { // a reason that the table does not know is still shown
-		if v.Action == policy.Hold && isGuard(v, f.Code) && !slices.Contains(codes, f.Code) {
+		if v.Kind != "" && v.Action == policy.Hold && isGuard(v, f.Code) && !slices.Contains(codes, f.Code) {
 			codes = append(codes, f.Code)
 		}
 	}
@@ -187,6 +187,16 @@ func changes(in ExplainInput, guards []Guard) []Change {
 			continue
 		}
 		c := Change{What: string(g.Code) + ": " + g.Lift, At: g.Until, InMS: g.InMS}
+		out = append(out, c)
+	}
+	for _, f := range in.Judged.Verdict.Reasons {
+		if in.Judged.Verdict.Kind != "" || words[f.Code].Lift == "" || f.Code == policy.Blind {
+			continue
+		}
+		c := Change{What: string(f.Code) + ": " + words[f.Code].Lift, At: f.Until}
+		if !f.Until.IsZero() {
+			c.InMS = f.Until.Sub(in.Now).Milliseconds()
+		}
 		out = append(out, c)
 	}
 	slices.SortStableFunc(out, func(a, b Change) int {

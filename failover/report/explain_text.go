@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"erfailover/failover/health"
@@ -28,6 +29,8 @@ func sentence(in ExplainInput) string {
 		return s + ", because " + texts(v.Reasons) + "."
 	case v.Kind == "" && v.First() == policy.Blind:
 		return "Nothing is decided: no circuit of the group has fresh evidence of any kind. The last known good weights stay, because silence is neither health nor outage."
+	case v.Kind == "" && len(v.Reasons) > 1:
+		return "Nothing is moved: traffic is on " + active + ", which still carries it, and what is seen is no reason to move by this group's rules. " + capital(texts(lesser(v.Reasons))) + "."
 	case v.Kind == "":
 		return "Nothing is moved, because nothing is wrong for this group: traffic is on " + active + ". " + capital(texts(v.Reasons)) + "."
 	case v.First() == policy.AlreadyThere:
@@ -49,6 +52,11 @@ func sentence(in ExplainInput) string {
 		s += " Time lifts this one at " + clock(first.Until) + "."
 	}
 	return s
+}
+
+// lesser returns the findings that are worth saying although all carries traffic.
+func lesser(fs []policy.Finding) []policy.Finding {
+	return slices.DeleteFunc(slices.Clone(fs), func(f policy.Finding) bool { return f.Code == policy.Well })
 }
 
 // whatIf says what a failover order would do now.
