@@ -92,6 +92,7 @@ func (w *work) apply(ctx context.Context, op *record.Operation) error {
 			c := w.g.Actual[s.Connection]
 			c.Weight, c.Epoch = s.To.Weight, s.To.Epoch
 			w.g.Actual[s.Connection] = c
+			delete(w.g.Drift, s.Connection) // by an order that overrode it: the weight is ours again
 		}
 	}
 	w.carry()
