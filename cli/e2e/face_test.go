@@ -20,9 +20,9 @@ func (r *rig) serveARM(w http.ResponseWriter, req *http.Request) {
 	req.Body = io.NopCloser(bytes.NewReader(body))
 	r.mu.Lock()
 	r.count++
-	n, on := r.count, r.on
+	n := r.count
 	r.mu.Unlock()
-	if on != nil && on(n, req) {
+	if r.act(n, req) {
 		panic(http.ErrAbortHandler)
 	}
 	keep := &keeper{ResponseWriter: w}
@@ -41,8 +41,18 @@ func (r *rig) serveARM(w http.ResponseWriter, req *http.Request) {
 	}
 }
 
-// at sets what is done at each request, counted from one anew.
+// act does what the test wants done at a request.
+func (r *rig) act(n int, req *http.Request) (drop bool) {
+	r.acting.RLock()
+	defer r.acting.RUnlock()
+	return r.on != nil && r.on(n, req)
+}
+
+// at sets what is done at each request, counted from one anew. It returns when
+// nothing of what was set before is being done any more.
 func (r *rig) at(on func(n int, req *http.Request) (drop bool)) {
+	r.acting.Lock()
+	defer r.acting.Unlock()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.count, r.on = 0, on

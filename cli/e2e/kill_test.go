@@ -37,9 +37,13 @@ func TestKill(t *testing.T) {
 				}
 			})
 			r.failOver()
-			if n := r.requests(); !killed.Load() && n >= least {
+			n := r.requests()
+			r.at(nil)
+			if !killed.Load() && n >= least {
 				t.Errorf("nothing was killed in %d requests", n)
 			}
+			r.await("the program runs again", func() bool { return !killed.Load() || r.host.Counters().Starts > 1 })
+			r.tick("the program answers", func() bool { return r.host.Fire("Tick", false) == nil })
 			r.survived(want)
 		})
 	}
@@ -149,6 +153,8 @@ func TestKillOnTheWayHome(t *testing.T) {
 					}
 				}
 			}
+			r.at(nil)
+			r.tick("the program answers", func() bool { return r.host.Fire("Tick", false) == nil })
 			for id, want := range rest {
 				if got := r.bodies()[id]; got != want {
 					t.Errorf("%s is not byte for byte what it was:\n got %s\nwant %s", id, got, want)

@@ -67,11 +67,13 @@ type rig struct {
 
 	mu     sync.Mutex
 	lines  []said
-	text   []string // stdout and stderr of the program and notes of the host
-	count  int      // requests that reached the face
-	on     func(n int, r *http.Request) (drop bool)
+	text   []string          // stdout and stderr of the program and notes of the host
+	count  int               // requests that reached the face
 	reads  map[string][]byte // newest GET of a connection, by path
 	writes []write
+
+	acting sync.RWMutex // held for reading while on runs
+	on     func(n int, r *http.Request) (drop bool)
 }
 
 // newRig makes an estate at rest. The program is not started.
