@@ -71,6 +71,10 @@ func exitCode(err error) int {
 	return exitFailed
 }
 
+// Commands returns the tree of commands, so that tests can hold what is written
+// about them against what there is. Main is what runs one.
+func Commands() *cobra.Command { return newRoot(Assets{}) }
+
 func newRoot(assets Assets) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "erfailover",
@@ -83,7 +87,7 @@ routing weights, proves that it moved, and brings it home when home is healthy.
 		SilenceErrors: true,
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &exitError{exitUsage, err} })
-	root.AddCommand(demoCommand(assets), handlerCommand(), serveCommand(), checkCommand(), configCommand(), journalCommand(), packageCommand(), versionCommand())
+	root.AddCommand(demoCommand(assets), handlerCommand(), serveCommand(), checkCommand(), configCommand(), journalCommand(), packageCommand(), sbomCommand(), versionCommand())
 	root.AddCommand(lookCommands()...)
 	root.AddCommand(orderCommands()...)
 	return root
