@@ -161,6 +161,15 @@ func (c *client) get(ctx context.Context, path string, v any) (reply, error) {
 	return r, decode(r.body, v)
 }
 
+// look reads a path into v with one try, for callers that look again by themselves.
+func (c *client) look(ctx context.Context, path string, v any) (reply, error) {
+	r, _, err := c.once(ctx, http.MethodGet, path, nil, nil)
+	if err != nil {
+		return r, err
+	}
+	return r, decode(r.body, v)
+}
+
 // post sends an order or a question. The key makes a repeat harmless, so that a
 // call over a bad link is tried again like a read.
 func (c *client) post(ctx context.Context, path string, body, v any, key string) (reply, error) {

@@ -92,7 +92,7 @@ func followOperation(ctx context.Context, cl *client, s screen, id string) error
 	}
 	for {
 		var op report.Operation
-		got, err := cl.get(ctx, "/operations/"+id, &op)
+		got, err := cl.look(ctx, "/operations/"+id, &op)
 		switch {
 		case ctx.Err() != nil:
 			return fmt.Errorf("no longer followed; operation %s goes on: erfailover operation --watch %s", clean(id), clean(id))

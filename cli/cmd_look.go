@@ -213,7 +213,7 @@ func show(cmd *cobra.Command, r *remote, path string, v any, text func(s screen)
 	}
 	got, err := cl.get(cmd.Context(), path, v)
 	if err != nil {
-		return err
+		return wrongOrRefused(err)
 	}
 	s := newScreen(cmd.OutOrStdout())
 	if cl.output == "json" {
