@@ -11,7 +11,8 @@ LDFLAGS  ?= -s -w
 
 # Debian packages that the tests need. gcc is for the race detector.
 # Anything that a test starts (a browser, say) is added here and nowhere else.
-# Node.js may come from elsewhere; testdeps/ says what is installed with it: Azurite.
+# Node.js may come from elsewhere; testdeps/ and infra/infratest/ say what is
+# installed with it: the storage emulator, the AMQP stand-in, the Bicep parser.
 APT ?= gcc libc6-dev chromium fonts-dejavu-core
 
 .PHONY: help
@@ -34,10 +35,10 @@ deps: ## Install what the tests need; does nothing when all is there
 	  DEBIAN_FRONTEND=noninteractive $$sudo apt-get install -qy --no-install-recommends "$${missing[@]}" </dev/null; \
 	fi
 	@$(GO) mod download
-	@cd testdeps; \
-	if cmp -s package-lock.json node_modules/.installed; then exit 0; fi; \
-	npm ci --ignore-scripts --no-audit --no-fund </dev/null; \
-	cp package-lock.json node_modules/.installed
+	@for d in testdeps infra/infratest; do ( cd $$d; \
+	  if cmp -s package-lock.json node_modules/.installed; then exit 0; fi; \
+	  npm ci --ignore-scripts --no-audit --no-fund </dev/null; \
+	  cp package-lock.json node_modules/.installed ); done
 
 .PHONY: fmt
 fmt: ## Format every Go file
