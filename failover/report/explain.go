@@ -61,7 +61,7 @@ type Guard struct {
 // CircuitLine says what is believed of one circuit, and why.
 type CircuitLine struct {
 	Circuit  string       `json:"circuit"`
-	Role     string       `json:"role"` // "carries the traffic", "home", "standby"
+	Role     string       `json:"role"` // "active" (its weight wins), "home" or "standby"
 	State    health.State `json:"state"`
 	Since    time.Time    `json:"since,omitzero"`
 	Says     string       `json:"says"` // one sentence
@@ -219,7 +219,7 @@ func circuitLine(in ExplainInput, b health.Belief, name string) CircuitLine {
 	l := CircuitLine{Circuit: name, Role: "standby", State: b.State, Since: b.Since, Observed: b.Observers, Needed: b.Needed, Until: b.HoldUntil}
 	switch {
 	case slices.Contains(in.Group.Active, name):
-		l.Role = "carries the traffic"
+		l.Role = "active"
 	case slices.Contains(in.Home, name):
 		l.Role = "home"
 	}

@@ -85,9 +85,9 @@ func TestExplainAHold(t *testing.T) {
 	}
 	text := e.Text()
 	for _, want := range []string{
-		"Traffic stays on ashburn. A failover is wanted away from ashburn", "2 of the guards", `"hold-down"`, "Time lifts this one at 03:04:25Z", "[03:04:25Z, in 20.0s]",
+		"Traffic stays on ashburn. A failover is wanted away from ashburn", "2 guards held it", `"hold-down"`, "Time lifts this one at 03:04:25Z", "[03:04:25Z, in 20.0s]",
 		"a second observer", "1 of 2 observers needed", "metric (BgpAvailability) says down on the primary link, 10s ago", "would move to chicago with 2 writes (plan p-1)",
-		"chicago: nothing stands against it (chosen)", "no-data headroom",
+		"chicago: nothing stands against it (chosen)", "no data (not measured, so they hold nothing): prefixes-uncovered, headroom",
 	} {
 		if !strings.Contains(strings.Join(strings.Fields(text), " "), want) {
 			t.Errorf("%q is missing in\n%s", want, text)

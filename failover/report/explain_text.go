@@ -36,20 +36,41 @@ func sentence(in ExplainInput) string {
 	case v.First() == policy.AlreadyThere:
 		return "There is nothing to move: " + v.Reasons[0].Text + "."
 	}
+	return heldSentence(v, active)
+}
+
+// heldSentence says that a move was wanted, what held it first, and what time does.
+func heldSentence(v policy.Verdict, active string) string {
 	first := v.Reasons[0]
 	s := fmt.Sprintf("Traffic stays on %s. %s is wanted", active, capital(nounOf(v.Kind)))
 	if len(v.From) > 0 && v.Kind != policy.KindSettle {
 		s += " away from " + strings.Join(v.From, ", ")
 	}
-	held := 0
+	var held []policy.Reason
 	for _, f := range v.Reasons {
-		if isGuard(v, f.Code) {
-			held++
+		if isGuard(v, f.Code) && !slices.Contains(held, f.Code) {
+			held = append(held, f.Code)
 		}
 	}
-	s += fmt.Sprintf(", and %d of the guards held it. The first is %q: %s.", held, string(first.Code), first.Text)
+	if len(held) == 1 {
+		s += ", and one guard held it"
+	} else {
+		s += fmt.Sprintf(", and %d guards held it. The first is", len(held))
+	}
+	text := first.Text
+	if first.Code == policy.NoCandidate {
+		text += " (" + texts(v.Reasons[1:]) + ")"
+	}
+	if len(held) == 1 {
+		s += fmt.Sprintf(", %q: %s.", string(first.Code), text)
+	} else {
+		s += fmt.Sprintf(" %q: %s.", string(first.Code), text)
+	}
 	if !first.Until.IsZero() {
 		s += " Time lifts this one at " + clock(first.Until) + "."
+	}
+	if len(held) == 1 && len(v.To) > 0 && v.Kind != policy.KindSettle {
+		s += " Everything else passed: without it, traffic would go to " + strings.Join(v.To, ", ") + "."
 	}
 	return s
 }
@@ -144,7 +165,7 @@ func (e Explanation) Text() string {
 	}
 	b.WriteString("\nCircuits\n")
 	for _, c := range e.Circuits {
-		b.WriteString(wrap(fmt.Sprintf("%-10s %s. %s", strings.ToUpper(string(orUnknown(c.State))), c.Role, c.Says), "  ") + "\n")
+		b.WriteString(wrap(fmt.Sprintf("%-10s [%s] %s", strings.ToUpper(string(orUnknown(c.State))), c.Role, c.Says), "  ") + "\n")
 		for _, w := range c.Bad {
 			b.WriteString(wrap("against: "+w, "      ") + "\n")
 		}
@@ -152,15 +173,7 @@ func (e Explanation) Text() string {
 			b.WriteString(wrap("for: "+w, "      ") + "\n")
 		}
 	}
-	if len(e.Guards) > 0 {
-		b.WriteString("\nGuards, in the order in which they are asked\n")
-		for _, g := range e.Guards {
-			b.WriteString(wrap(fmt.Sprintf("%-8s%-22s %s", g.Answer, g.Code, g.Asks), "  ") + "\n")
-			if g.Text != "" {
-				b.WriteString(wrap("-> "+g.Text, "          ") + "\n")
-			}
-		}
-	}
+	e.guardText(&b)
 	if len(e.Candidates) > 0 {
 		b.WriteString("\nWhere the traffic could go, best first\n")
 		for _, c := range e.Candidates {
@@ -190,6 +203,31 @@ func (e Explanation) Text() string {
 	return b.String()
 }
 
+// guardText writes what held in full, and what passed by name.
+func (e Explanation) guardText(b *strings.Builder) {
+	if len(e.Guards) == 0 {
+		return
+	}
+	b.WriteString("\nGuards, in the order in which they are asked\n")
+	names := map[Answer][]string{}
+	for _, g := range e.Guards {
+		names[g.Answer] = append(names[g.Answer], string(g.Code))
+		if g.Answer != Held {
+			continue
+		}
+		b.WriteString(wrap(fmt.Sprintf("HELD    %s: %s", g.Code, g.Asks), "  ") + "\n")
+		b.WriteString(wrap(g.Text, "          ") + "\n")
+	}
+	for _, part := range []struct {
+		answer Answer
+		says   string
+	}{{Waived, "waived by name"}, {Passed, "passed"}, {NoData, "no data (not measured, so they hold nothing)"}} {
+		if n := names[part.answer]; len(n) > 0 {
+			b.WriteString(wrap(part.says+": "+strings.Join(n, ", "), "  ") + "\n")
+		}
+	}
+}
+
 func orUnknown(s health.State) health.State {
 	if s == "" {
 		return health.Unknown
@@ -208,8 +246,12 @@ func wrap(text, indent string) string {
 			b.WriteString(indent)
 			col = len(indent)
 		case col+1+len(w) > width:
-			b.WriteString("\n" + indent + "  ")
-			col = len(indent) + 2
+			more := indent
+			if indent != "" {
+				more += "  "
+			}
+			b.WriteString("\n" + more)
+			col = len(more)
 		default:
 			b.WriteByte(' ')
 			col++
