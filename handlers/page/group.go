@@ -191,6 +191,8 @@ func carries(g report.GroupStatus) string {
 		return labels(g.Active) + " (home)"
 	case len(g.Home) == 0:
 		return labels(g.Active)
+	case slices.ContainsFunc(g.Active, func(c string) bool { return slices.Contains(g.Home, c) }):
+		return labels(g.Active) + " (home is " + labels(g.Home) + ")"
 	}
 	return labels(g.Active) + " instead of its home " + labels(g.Home)
 }

@@ -8,7 +8,7 @@
 
   // The estate's clock may run faster than ours (the demo's does): rate is how fast.
   let serverAt = Date.parse(main.dataset.now), seenAt = performance.now(), rate = 1;
-  let lastGood = performance.now(), lastWall = new Date(), tag = "", failing = "", stopped = false;
+  let lastGood = performance.now(), lastWall = new Date(serverAt), tag = "", failing = "", stopped = false;
   const now = () => serverAt + (performance.now() - seenAt) * rate;
 
   function span(ms) {
