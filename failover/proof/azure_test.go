@@ -63,6 +63,7 @@ type operation struct {
 	ends   time.Time
 	final  string // "", failed, cancelled, hangs
 	gone   bool   // a look at it finds nothing
+	hangs  bool   // it takes effect, and says for ever that it runs
 	answer *executor.Answer
 }
 
@@ -256,6 +257,8 @@ func (a *azure) accept(f *flight, n int) {
 		land = w.span(who, n, "lands-later", 5*time.Second, max(budget*19/20, 6*time.Second))
 	case w.fault("op-expired", who, n):
 		op.gone = true
+	case w.fault("op-hangs", who, n):
+		op.hangs = true
 	}
 	op.ends = w.now.Add(end)
 	a.ops[op.token] = op
@@ -321,7 +324,7 @@ func (a *azure) poll(i *instance, r executor.Running) executor.Polled {
 	switch {
 	case !known || op.gone:
 		return executor.Polled{Done: true, Outcome: executor.Unknown, Err: &fault.Error{Op: "poll", Kind: fault.NotFound, Code: "OperationNotFound"}}
-	case a.w.now.Before(op.ends):
+	case a.w.now.Before(op.ends), op.hangs:
 		return executor.Polled{Token: r.Token, Outcome: executor.Unknown, RetryAfter: 5 * time.Second}
 	case op.answer != nil:
 		ans := a.fill(*op.answer)

@@ -7,12 +7,9 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"erfailover/failover"
-	"erfailover/failover/health"
 	"erfailover/failover/policy"
 	"erfailover/failover/record"
 )
-
-type failoverEvidence = health.Evidence
 
 func (o *oracles) ctx() context.Context { return context.Background() }
 

@@ -10,6 +10,7 @@ import (
 	"erfailover/events"
 	"erfailover/failover"
 	"erfailover/failover/executor"
+	"erfailover/failover/health"
 	"erfailover/failover/policy"
 	"erfailover/failover/record"
 	"erfailover/failover/topology"
@@ -31,6 +32,8 @@ type oracles struct {
 	ordered          map[string]int64
 	good             map[string][]time.Time
 	bad              map[string][]time.Time
+	ours             map[string]version // what we wrote last
+	memories         map[string]memory
 	alien            map[string]*stranger
 	taint            map[string]bool      // gateways whose weights others moved, or that the world broke beyond what the protocol assumes
 	told             map[string]time.Time // gateway → not before, as Azure said and the record knows
@@ -82,7 +85,7 @@ type stranger struct {
 
 func newOracles(w *world) *oracles {
 	return &oracles{w: w, group: w.est.Groups[0], decided: map[int64]*decision{}, intents: map[string]intent{}, ordered: map[string]int64{},
-		good: map[string][]time.Time{}, bad: map[string][]time.Time{}, alien: map[string]*stranger{}, taint: map[string]bool{}, told: map[string]time.Time{},
+		good: map[string][]time.Time{}, bad: map[string][]time.Time{}, alien: map[string]*stranger{}, memories: map[string]memory{}, ours: map[string]version{}, taint: map[string]bool{}, told: map[string]time.Time{},
 		telling: map[string]map[string]time.Time{}, checks: map[string]int{}}
 }
 
@@ -183,6 +186,7 @@ func (o *oracles) decide(i *instance, g record.Group, op *record.Operation) {
 	if automatic {
 		o.must("S13", o.rec.Pause == nil, "epoch %d is decided although the group is paused", d.epoch)
 	}
+	w.fate(i, d)
 	if d.kind == policy.KindSettle {
 		return
 	}
@@ -229,15 +233,7 @@ func (o *oracles) decide(i *instance, g record.Group, op *record.Operation) {
 
 // saidBad reports whether bad news about a circuit, of that span, is in the record.
 func (o *oracles) saidBad(circuit string, from, to time.Time) bool {
-	doc, err := o.w.store.Load(o.ctx(), record.CircuitKey(circuit))
-	if err != nil {
-		return false
-	}
-	var c record.Circuit
-	if json.Unmarshal(doc.Body, &c) != nil {
-		return false
-	}
-	for _, e := range c.Memory.Evidence {
+	for _, e := range o.memory(circuit) {
 		if e.State == events.Down && e.Link == events.BothLinks && e.At.After(from) && !e.At.After(to) {
 			return true
 		}
@@ -312,6 +308,8 @@ func (o *oracles) allOK(circuits []string) bool {
 // landed looks at a weight that has taken effect.
 func (o *oracles) landed(f *flight, old conn, before []string) {
 	w, wr := o.w, f.write
+	delete(o.alien, wr.Connection)
+	o.ours[wr.Connection] = version{weight: wr.To, epoch: wr.Epoch}
 	after := o.picture(old.gateway)
 	in := o.intents[wr.ID]
 	d := o.decided[in.epoch]
@@ -348,8 +346,12 @@ func (o *oracles) landed(f *flight, old conn, before []string) {
 func (o *oracles) others(id string) {
 	c := o.w.azure.conns[id]
 	o.taint[c.gateway] = true
-	n := len(c.history)
-	if n > 1 && c.history[n-2].weight != c.weight && !o.w.quiet {
+	ours, wrote := o.ours[id]
+	if !wrote {
+		ours = c.history[0]
+	}
+	delete(o.alien, id)
+	if ours.weight != c.weight && c.history[0].weight != c.weight && !o.w.quiet {
 		o.alien[id] = &stranger{at: o.w.now, weight: c.weight}
 	}
 }
@@ -386,21 +388,35 @@ func (o *oracles) acknowledged(sigs []events.Signal, r failover.Receipt) {
 
 func (o *oracles) keyed(key string) bool { _, ok := o.rec.Keys[key]; return ok }
 
+// memory returns what the record remembers of a circuit.
+func (o *oracles) memory(circuit string) []health.Evidence {
+	doc, err := o.w.store.Load(o.ctx(), record.CircuitKey(circuit))
+	if err != nil {
+		return nil
+	}
+	if m, known := o.memories[circuit]; known && m.etag == doc.ETag {
+		return m.evidence
+	}
+	var c record.Circuit
+	if json.Unmarshal(doc.Body, &c) != nil {
+		return nil
+	}
+	o.memories[circuit] = memory{doc.ETag, c.Memory.Evidence}
+	return c.Memory.Evidence
+}
+
+type memory struct {
+	etag     string
+	evidence []health.Evidence
+}
+
 // holds reports whether the record holds what a signal said, or something newer of
 // the same source.
 func (o *oracles) holds(s events.Signal) bool {
 	if s.At.After(o.w.now.Add(4 * time.Minute)) {
 		return true // refused, and counted so
 	}
-	doc, err := o.w.store.Load(o.ctx(), record.CircuitKey(o.w.est.CircuitOf(s.Resource)))
-	if err != nil {
-		return false
-	}
-	var c record.Circuit
-	if json.Unmarshal(doc.Body, &c) != nil {
-		return false
-	}
-	return slices.ContainsFunc(c.Memory.Evidence, func(e failoverEvidence) bool {
+	return slices.ContainsFunc(o.memory(o.w.est.CircuitOf(s.Resource)), func(e health.Evidence) bool {
 		return e.Observer == s.Observer && e.Source == s.Source && e.Link == s.Link && !e.At.Before(s.At)
 	})
 }

@@ -3,7 +3,9 @@ package proof
 import (
 	"flag"
 	"fmt"
+	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -29,6 +31,32 @@ func TestSeed(t *testing.T) {
 	}
 }
 
+// sweepSeeds runs seeds on both cores and hands over each finished world.
+func sweepSeeds(from, n uint64, tweak func(*world), done func(*world) (more bool)) {
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	next, stopped := from, false
+	for range runtime.GOMAXPROCS(0) {
+		wg.Go(func() {
+			for {
+				mu.Lock()
+				s := next
+				next++
+				end := stopped || s >= from+n
+				mu.Unlock()
+				if end {
+					return
+				}
+				w := newRun(s, tweak).play()
+				mu.Lock()
+				stopped = stopped || !done(w)
+				mu.Unlock()
+			}
+		})
+	}
+	wg.Wait()
+}
+
 // TestExplore runs many seeds.
 func TestExplore(t *testing.T) {
 	n := *seeds
@@ -38,21 +66,35 @@ func TestExplore(t *testing.T) {
 	begin := time.Now()
 	byOracle := map[string][]string{}
 	decisions, points := 0, 0
-	for s := *first; s < *first+n; s++ {
-		w := newRun(s, nil).play()
+	checks := map[string]int{}
+	sweepSeeds(*first, n, nil, func(w *world) bool {
 		decisions += len(w.judge.decided)
 		points += w.points
+		for k, v := range w.judge.checks {
+			checks[k] += v
+		}
 		said := map[string]bool{}
 		for _, f := range w.judge.found {
 			if !said[f.oracle] {
 				said[f.oracle] = true
-				byOracle[f.oracle] = append(byOracle[f.oracle], fmt.Sprintf("seed %d: %s", s, f))
+				byOracle[f.oracle] = append(byOracle[f.oracle], fmt.Sprintf("seed %d: %s", w.seed, f))
 			}
 		}
-	}
+		return true
+	})
 	for _, id := range sortedKeys(byOracle) {
 		list := byOracle[id]
 		t.Errorf("%s: %d seeds\n  %s", id, len(list), strings.Join(list[:min(len(list), 6)], "\n  "))
 	}
-	t.Logf("%d seeds, %d decisions, %d effects, %.1f seeds/s", n, decisions, points, float64(n)/time.Since(begin).Seconds())
+	t.Logf("%d seeds, %d decisions, %d effects, %.1f seeds/s, checks %v", n, decisions, points, float64(n)/time.Since(begin).Seconds(), checks)
+}
+
+// TestDensity tells how much happens in a seed.
+func TestDensity(t *testing.T) {
+	for s := *first; s < *first+*seeds; s++ {
+		w := newRun(s, nil)
+		begin := time.Now()
+		w.play()
+		t.Logf("seed %d: %d decisions, %d sends, %d points, %s, flip %s chaos %s circuits %d gws %d mode %s hour %d pauseMax %s orders %s: %s", s, len(w.judge.decided), w.azure.sends, w.points, time.Since(begin).Round(time.Millisecond), w.swarm.flip, w.swarm.chaos, w.swarm.circuits, w.swarm.gateways, w.swarm.mode, w.swarm.perHour, w.swarm.pauseMax, w.swarm.orders, w.judge.why())
+	}
 }

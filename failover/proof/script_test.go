@@ -89,6 +89,50 @@ func (h *weather) ok(circuit string, t time.Time) bool {
 	return is == fine || is == lame
 }
 
+// force changes the truth from an instant on, for a while.
+func (h *weather) force(circuit string, from, to time.Time, is condition) {
+	if end := origin.Add(h.w.swarm.chaos); to.After(end) {
+		to = end
+	}
+	if !from.Before(to) {
+		return
+	}
+	after := h.at(circuit, to)
+	var spells []spell
+	for _, s := range h.spans[circuit] {
+		if s.from.Before(from) || s.from.After(to) {
+			spells = append(spells, s)
+		}
+	}
+	spells = append(spells, spell{from, is}, spell{to, after})
+	slices.SortStableFunc(spells, func(a, b spell) int { return a.from.Compare(b.from) })
+	h.spans[circuit] = spells
+}
+
+// fate is the worst luck that a decision can have: its target dies, or what it left
+// comes back, or an instance stalls, just then.
+func (w *world) fate(i *instance, d *decision) {
+	n := int(d.epoch)
+	end := func(purpose string, from time.Time) time.Time {
+		return from.Add(w.span("fate", n, purpose, 20*time.Second, 5*time.Minute))
+	}
+	if w.fault("target-dies", "fate", n) {
+		for _, c := range d.to {
+			from := w.now.Add(w.span("fate", n, "dies-in", time.Second, 60*time.Second))
+			w.truth.force(c, from, end("dead-for", from), dead)
+			w.trace.note("%s will be dead in %s", c, from.Sub(w.now))
+		}
+	}
+	if w.fault("others-recover", "fate", n) {
+		for _, c := range w.est.Groups[0].Circuits() {
+			if !slices.Contains(d.to, c) {
+				from := w.now.Add(w.span("fate", n, "back-in"+c, time.Second, 60*time.Second))
+				w.truth.force(c, from, end("fine-for"+c, from), fine)
+			}
+		}
+	}
+}
+
 // okWithin reports whether a circuit carried traffic at some time in a span.
 func (h *weather) okWithin(circuit string, from, to time.Time) bool {
 	if h.ok(circuit, from) {
@@ -396,7 +440,7 @@ func (w *world) play() *world {
 	w.calm()
 	w.until(w.now.Add(w.swarm.quiet))
 	w.judge.resting = true
-	w.until(w.now.Add(8 * time.Minute))
+	w.until(w.now.Add(4 * time.Minute))
 	w.judge.final()
 	for _, i := range w.instances { // no coroutine is left behind
 		for _, c := range slices.Clone(i.calls) {
@@ -422,7 +466,7 @@ func (w *world) calm() {
 		n++
 		w.order1(n, events.Order{Verb: verb, Group: map[bool]string{true: "", false: "east"}[verb == events.OrderUnkill]})
 	}
-	w.after(3*time.Minute, func() {
+	w.after(2*time.Minute+30*time.Second, func() {
 		lift(events.OrderUnkill)
 		lift(events.OrderResume)
 		lift(events.OrderAcknowledge)
@@ -442,9 +486,9 @@ func (w *world) calm() {
 		if g.Operation == nil && (w.swarm.manual || g.Drill != "") && !slices.Equal(g.Active, w.est.Groups[0].Home()) && w.truth.ok(w.est.Groups[0].Home()[0], w.now) {
 			lift(events.OrderFailback)
 		}
-		w.after(2*time.Minute, tidy)
+		w.after(time.Minute, tidy)
 	}
-	w.after(8*time.Minute, tidy)
+	w.after(4*time.Minute, tidy)
 }
 
 var _ failover.Clock = (*instance)(nil)

@@ -50,9 +50,9 @@ func kinds() map[string]float64 {
 		"store-unavailable": 0.03, "store-conflict": 0.03, "store-lost-answer": 0.03,
 		"arm-5xx-read": 0.10, "stale-get": 0.10, "arm-5xx-before": 0.15, "slow-flight": 0.3,
 		"arm-throttled": 0.2, "arm-busy": 0.2, "arm-denied": 0.05, "arm-5xx-unapplied": 0.2, "land-late": 0.4,
-		"op-failed": 0.15, "op-cancelled": 0.1, "op-failed-yet-applied": 0.15, "op-failed-lands-later": 0.25, "op-expired": 0.15,
+		"op-failed": 0.15, "op-cancelled": 0.1, "op-failed-yet-applied": 0.15, "op-failed-lands-later": 0.25, "op-expired": 0.15, "op-hangs": 0.1,
 		"arm-5xx-applied": 0.2, "arm-lost-reply": 0.25,
-		"event-duplicate": 0.2, "event-late": 0.15, "event-lost": 0.1, "event-future": 0.02, "silence": 0.03, "tick-skipped": 0.2, "tick-doubled": 0.3,
+		"event-duplicate": 0.2, "event-late": 0.15, "event-lost": 0.1, "event-future": 0.02, "silence": 0.03, "target-dies": 0.8, "others-recover": 0.6, "tick-skipped": 0.2, "tick-doubled": 0.3,
 	}
 }
 
@@ -72,7 +72,7 @@ func drawSwarm(w *world) swarm {
 	s := swarm{rates: map[string]float64{}}
 	for i, k := range sortedKeys(kinds()) {
 		if w.draw("swarm", i, "on")%2 == 0 {
-			s.rates[k] = kinds()[k] * share(w.draw("swarm", i, "rate"))
+			s.rates[k] = kinds()[k] * (0.2 + 0.8*share(w.draw("swarm", i, "rate")))
 		}
 	}
 	for i, k := range sortedKeys(rare()) {
@@ -86,18 +86,18 @@ func drawSwarm(w *world) swarm {
 	s.pace.GiveUp = span(3*time.Minute, 10*time.Minute)
 	s.pauseMax = span(30*time.Second, 3*time.Minute, 10*time.Minute)
 	s.skewMax = span(0, 0, time.Second, 3*time.Second)
-	s.chaos = span(10*time.Minute, 20*time.Minute, 40*time.Minute)
-	s.quiet = 40 * time.Minute
+	s.chaos = span(8*time.Minute, 15*time.Minute, 30*time.Minute)
+	s.quiet = 24 * time.Minute
 	s.instances = 2 + int(num(3))
 	s.gateways = 1 + int(num(3))
-	s.circuits = 2 + int(num(3))
+	s.circuits = []int{2, 3, 3, 4}[num(4)]
 	s.groups = 1
 	s.homes = 1
 	if s.circuits > 2 && num(5) == 0 {
 		s.homes = 2
 	}
 	s.vwan = num(6) == 0
-	s.flip = span(20*time.Second, time.Minute, 4*time.Minute, 15*time.Minute)
+	s.flip = span(20*time.Second, 45*time.Second, 90*time.Second, 4*time.Minute)
 	s.drift = policy.DriftAsk
 	s.mode = policy.Automatic
 	switch num(8) {
@@ -119,7 +119,7 @@ func drawSwarm(w *world) swarm {
 	s.fresh = span(90*time.Second, 3*time.Minute)
 	s.settle = span(10*time.Second, time.Minute)
 	s.standby = span(20*time.Second, 2*time.Minute)
-	s.perHour = int(span(4, 12, 60))
+	s.perHour = int(span(6, 20, 60))
 	return s
 }
 
