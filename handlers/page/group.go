@@ -220,6 +220,9 @@ func wrong(g report.GroupStatus, now time.Time) string {
 	} else if unknown > 0 {
 		parts = append(parts, plural(unknown, "circuit")+" without fresh evidence")
 	}
+	if !g.AtHome && len(g.Active) > 0 {
+		parts = append(parts, "traffic is not on its home alone")
+	}
 	if len(g.Drifted) > 0 {
 		parts = append(parts, "somebody else changed "+plural(len(g.Drifted), "weight"))
 	}
