@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -87,22 +88,58 @@ func (v *Views) input(ctx context.Context, names []string) (report.Input, error)
 		return in, err
 	}
 	in = report.NewInput(in.Now, in.Estate)
-	for _, name := range names {
-		g, err := v.group(ctx, name)
-		if err != nil {
-			return in, err
+	in.Groups = make([]record.Group, len(names))
+	circuits := make([]record.Circuit, len(in.Estate.Facts.Circuits))
+	err = each(len(names)+len(circuits), func(i int) (err error) {
+		if i < len(names) {
+			in.Groups[i], err = v.group(ctx, names[i])
+			return err
 		}
-		in.Groups = append(in.Groups, g)
+		i -= len(names)
+		_, err = v.load(ctx, record.CircuitKey(in.Estate.Facts.Circuits[i].Name), "circuit", &circuits[i])
+		return err
+	})
+	for _, name := range names {
 		in.Health[name], in.Policy[name] = v.engine.Rules[name].Health, v.engine.Rules[name].Policy
 	}
-	for _, c := range in.Estate.Facts.Circuits {
-		var doc record.Circuit
-		if _, err := v.load(ctx, record.CircuitKey(c.Name), "circuit", &doc); err != nil {
-			return in, err
-		}
-		in.Memories[c.Name] = doc.Memory
+	for i, c := range in.Estate.Facts.Circuits {
+		in.Memories[c.Name] = circuits[i].Memory
 	}
-	return in, nil
+	return in, err
+}
+
+// atOnce bounds the documents that one read loads at the same time: a store in the
+// cloud answers each in milliseconds, and an estate has thousands.
+const atOnce = 16
+
+// each calls do for 0 to n-1, some at once, and returns every error.
+func each(n int, do func(i int) error) error {
+	errs, next := make([]error, n), make(chan int)
+	var all sync.WaitGroup
+	for range min(n, atOnce) {
+		all.Go(func() {
+			for i := range next {
+				errs[i] = caught(do, i)
+			}
+		})
+	}
+	for i := range n {
+		next <- i
+	}
+	close(next)
+	all.Wait()
+	return errors.Join(errs...)
+}
+
+// caught turns a panic into an error: one that leaves its goroutine would end the
+// process.
+func caught(do func(i int) error, i int) (err error) {
+	defer func() {
+		if recover() != nil {
+			err = &fault.Error{Op: "read the record", Kind: fault.Internal, Err: errPanic}
+		}
+	}()
+	return do(i)
 }
 
 // Status returns the estate as it is believed to be now.
