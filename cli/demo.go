@@ -114,7 +114,7 @@ func runDemo(ctx context.Context, assets Assets, o demoOptions, w io.Writer) err
 		d.ending(result)
 	}
 	if o.stay {
-		fmt.Fprintf(story, "\nThe estate stays up. Status: %s/api/v1/status (header x-functions-key: function). Ctrl-C ends it.\n", d.host.URL())
+		fmt.Fprintf(story, "\nThe estate stays up. The page: %s/api/?code=function   Ctrl-C ends it.\n", d.host.URL())
 		d.stay(ctx)
 	}
 	if !result.Restored {
