@@ -102,7 +102,10 @@ func TestUnchanged(t *testing.T) {
 	sc := failoverScene()
 	first := sc.ask(t, "GET", "/api/", "")
 	tag := first.Header().Get("ETag")
-	sc.change(func() { sc.look.Status.At = at.Add(5 * time.Second) })
+	sc.change(func() { // time goes on and a penalty decays: that is no news
+		sc.look.Status.At = at.Add(5 * time.Second)
+		sc.look.Status.Groups[0].Circuits[0].Penalty -= 10
+	})
 	again := sc.ask(t, "GET", "/api/", "", "If-None-Match", tag)
 	if tag == "" || again.Code != http.StatusNotModified || again.Body.Len() != 0 {
 		t.Errorf("got %d with %d bytes for the same news, want 304", again.Code, again.Body.Len())
@@ -170,6 +173,9 @@ func TestKeyStaysInside(t *testing.T) {
 // TestOrderOnce gives a form that is sent twice the same idempotency key.
 func TestOrderOnce(t *testing.T) {
 	sc := plannedScene()
+	if body := sc.ask(t, "GET", "/api/?do=pause&group=east", "").Body.String(); !strings.Contains(body, `name="key" value="page-`) {
+		t.Error("the form has no key of its own: sent twice it would be two orders")
+	}
 	form := url.Values{"do": {"failover"}, "group": {"east"}, "name": {"east"}, "user": {"dana"}, "plan": {"p-aa11223344556677"}, "key": {"page-1"}, "override": {"headroom", "damped"}}.Encode()
 	for range 2 {
 		if w := sc.ask(t, "POST", "/api/order?code=k", form); w.Code != http.StatusSeeOther || !strings.Contains(w.Header().Get("Location"), "code=k") {
