@@ -105,6 +105,7 @@ func TestExitCodes(t *testing.T) {
 		{"plan held", map[string][]string{plan: {heldPlan}}, "", []string{"plan", "east", "failover"}, 3, "lift it"},
 		{"plan", map[string][]string{plan: {goodPlan}}, "", []string{"plan", "east"}, 0, "plan p-1, epoch 1, 1 writes"},
 		{"json cannot be asked", nil, "east\n", []string{"failover", "east", "-o", "json"}, 2, "--yes"},
+		{"unknown command", nil, "", []string{"statsu"}, 2, "did you mean status?"},
 		{"no group", nil, "", []string{"failover"}, 2, "missing"},
 		{"unknown flag", nil, "", []string{"failover", "east", "--weight", "5"}, 2, "unknown flag"},
 		{"unknown output", nil, "", []string{"status", "-o", "xml"}, 2, "table or json"},

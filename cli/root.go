@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -85,7 +86,19 @@ routing weights, proves that it moved, and brings it home when home is healthy.
   erfailover demo       see all of it on a simulated estate, no account needed`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return nil
+			}
+			text := fmt.Sprintf("unknown command %q", clean(args[0]))
+			if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+				text += "; did you mean " + strings.Join(near, " or ") + "?"
+			}
+			return &exitError{exitUsage, errors.New(text)}
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
+	root.SuggestionsMinimumDistance = 2
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &exitError{exitUsage, err} })
 	root.AddCommand(demoCommand(assets), handlerCommand(), serveCommand(), checkCommand(), configCommand(), journalCommand(), packageCommand(), sbomCommand(), versionCommand())
 	root.AddCommand(lookCommands()...)
