@@ -11,6 +11,7 @@ import (
 	"erfailover/failover"
 	"erfailover/failover/executor"
 	"erfailover/failover/health"
+	"erfailover/failover/planner"
 	"erfailover/failover/policy"
 	"erfailover/failover/record"
 	"erfailover/failover/topology"
@@ -24,6 +25,7 @@ type oracles struct {
 	rec              record.Group // as last stored
 	stopped          bool         // the kill switch is stored
 	killed           time.Time    // when somebody was told so; zero when it is not
+	lifted           time.Time    // when a resume was ordered last
 	paused           time.Time
 	decided          map[int64]*decision
 	last             int64 // epoch of the last decision
@@ -65,6 +67,7 @@ type decision struct {
 	by     string
 	settle bool
 	over   []policy.Reason
+	steps  []planner.Step
 }
 
 // intent is a write that was stored before it was sent.
@@ -138,7 +141,6 @@ func (o *oracles) saved(i *instance, doc record.Document) {
 }
 
 func (o *oracles) saveGroup(i *instance, g record.Group) {
-	w := o.w
 	o.must("S3", g.Epoch >= o.rec.Epoch, "the epoch went back from %d to %d", o.rec.Epoch, g.Epoch)
 	op := g.Operation
 	if op != nil && op.Status != record.AwaitingApproval {
@@ -148,12 +150,6 @@ func (o *oracles) saveGroup(i *instance, g record.Group) {
 			o.decide(i, g, op)
 		}
 		o.steps(i, g, op)
-	}
-	switch {
-	case g.Pause == nil:
-		o.paused = time.Time{}
-	case o.paused.IsZero():
-		o.paused = w.now
 	}
 	for gw, until := range o.telling[i.name] {
 		o.told[gw] = until
@@ -165,7 +161,7 @@ func (o *oracles) saveGroup(i *instance, g record.Group) {
 // decide looks at a decision when it is stored.
 func (o *oracles) decide(i *instance, g record.Group, op *record.Operation) {
 	w := o.w
-	d := &decision{epoch: op.Plan.Epoch, op: op.ID, kind: op.Kind, at: w.now, look: op.Stamps.Decide.Add(-i.offset), to: op.Plan.To, by: op.By, settle: op.Plan.Settle, over: op.Verdict.Overridden}
+	d := &decision{epoch: op.Plan.Epoch, op: op.ID, kind: op.Kind, at: w.now, look: op.Stamps.Decide.Add(-i.offset), to: op.Plan.To, by: op.By, settle: op.Plan.Settle, over: op.Verdict.Overridden, steps: op.Plan.Steps}
 	if !op.Stamps.Approve.IsZero() {
 		d.look = op.Stamps.Approve.Add(-i.offset)
 	}
@@ -184,7 +180,7 @@ func (o *oracles) decide(i *instance, g record.Group, op *record.Operation) {
 	o.must("S13", o.killed.IsZero(), "epoch %d is decided %s after the kill switch was acknowledged", d.epoch, w.now.Sub(o.killed))
 	automatic := d.by == "" && d.kind != policy.KindSettle
 	if automatic {
-		o.must("S13", o.rec.Pause == nil, "epoch %d is decided although the group is paused", d.epoch)
+		o.must("S13", o.paused.IsZero() || o.paused.After(o.w.now.Add(-time.Second)), "epoch %d is decided although the group is paused", d.epoch)
 	}
 	w.fate(i, d)
 	if d.kind == policy.KindSettle {
@@ -276,6 +272,17 @@ func (o *oracles) asked(i *instance, wr executor.Write) {
 	o.must("S9", wr.To >= 0 && wr.To <= topology.MaxWeight, "weight %d", wr.To)
 }
 
+// resumed notes that somebody is about to order a resume.
+func (o *oracles) resumed() { o.paused, o.lifted = time.Time{}, o.w.now }
+
+// alias lets a mutant send another weight than the one that was stored, so that it
+// is found by what it does and not by its disguise.
+func (o *oracles) alias(id string, to int32) {
+	in := o.intents[id]
+	in.to = to
+	o.intents[id] = in
+}
+
 // sent looks at a write that leaves.
 func (o *oracles) sent(i *instance, f *flight) {
 	in := o.intents[f.write.ID]
@@ -337,10 +344,20 @@ func (o *oracles) landed(f *flight, old conn, before []string) {
 	} else if !d.settle {
 		o.must("S9", len(after) == 1 || !slices.Contains(after, old.circuit), "%s ties %v on %s", f, after, short(old.gateway))
 	}
-	if newest := o.decided[o.rec.Epoch]; newest != nil && in.epoch < newest.epoch {
+	if newest := o.decided[o.rec.Epoch]; newest != nil && in.epoch < newest.epoch && o.stands(newest, old.gateway) {
 		slices.Sort(newest.to)
 		o.must("S5", !slices.Equal(before, newest.to) || slices.Equal(after, newest.to), "the stale %s of epoch %d moves %s from %v to %v, against epoch %d", f, in.epoch, short(old.gateway), before, after, newest.epoch)
 	}
+}
+
+// stands reports whether what a decision writes on a gateway has landed.
+func (o *oracles) stands(d *decision, gateway string) bool {
+	for _, s := range d.steps {
+		if c := o.w.azure.conns[s.Connection]; s.Gateway == gateway && (c.weight != s.To.Weight || c.epoch != s.To.Epoch) {
+			return false
+		}
+	}
+	return true
 }
 
 func (o *oracles) others(id string) {
@@ -372,6 +389,9 @@ func (o *oracles) acknowledged(sigs []events.Signal, r failover.Receipt) {
 	for _, s := range sigs {
 		if s.Kind == events.Command {
 			orders++
+			if s.Order.Verb == events.OrderPause && s.At.After(o.lifted) && o.paused.IsZero() {
+				o.paused = o.w.now
+			}
 			if s.Order.Verb == events.OrderKill && o.stopped {
 				o.killed = o.w.now
 				o.w.trace.note("the kill switch is acknowledged")

@@ -21,7 +21,7 @@ func TestSeed(t *testing.T) {
 	if *oneSeed == 0 {
 		return
 	}
-	w := newRun(*oneSeed, nil)
+	w := newRun(*oneSeed, func(w *world) { w.mutant = named() })
 	w.trace.keep = true
 	w.play()
 	t.Logf("%s", strings.Join(w.trace.text, "\n"))
@@ -97,4 +97,44 @@ func TestDensity(t *testing.T) {
 		w.play()
 		t.Logf("seed %d: %d decisions, %d sends, %d points, %s, flip %s chaos %s circuits %d gws %d mode %s hour %d pauseMax %s orders %s: %s", s, len(w.judge.decided), w.azure.sends, w.points, time.Since(begin).Round(time.Millisecond), w.swarm.flip, w.swarm.chaos, w.swarm.circuits, w.swarm.gateways, w.swarm.mode, w.swarm.perHour, w.swarm.pauseMax, w.swarm.orders, w.judge.why())
 	}
+}
+
+// TestMutants puts each fault in and looks for a seed on which an oracle finds it.
+func TestMutants(t *testing.T) {
+	most := *seeds
+	if most == 0 {
+		most = 6
+	}
+	for _, m := range mutants() {
+		n, by := kill(m, *first, most)
+		if n == 0 {
+			t.Errorf("mutant %q: not found in %d seeds", m.name, most)
+			continue
+		}
+		t.Logf("mutant %q: found by %s in seed %d of %d", m.name, by, n, most)
+	}
+}
+
+// kill returns how many seeds it took to find a mutant, and by which oracle; 0 when
+// it was not found.
+func kill(m mutant, from, most uint64) (taken uint64, by string) {
+	sweepSeeds(from, most, func(w *world) { w.mutant = m }, func(w *world) bool {
+		if len(w.judge.found) > 0 && (taken == 0 || w.seed-from+1 < taken) {
+			taken, by = w.seed-from+1, w.judge.found[0].oracle
+		}
+		return taken == 0
+	})
+	return taken, by
+}
+
+var mutantName = flag.String("mutant", "", "with -seed: put that mutant in")
+
+// named returns the mutant that -mutant names.
+func named() mutant {
+	for _, m := range mutants() {
+		if *mutantName != "" && strings.Contains(m.name, *mutantName) {
+			return m
+		}
+	}
+	return mutant{}
 }

@@ -166,7 +166,7 @@ type delivery struct {
 
 // newRun makes a world and fills its agenda.
 func newRun(seed uint64, tweak func(*world)) *world {
-	w := &world{seed: seed, now: origin, kinds: map[string]int{}, store: recordtest.NewMemory()}
+	w := &world{seed: seed, now: origin, kinds: map[string]int{}, silent: map[string]time.Time{}, store: recordtest.NewMemory()}
 	w.trace = &trace{w: w}
 	w.swarm = drawSwarm(w)
 	if tweak != nil {
@@ -201,12 +201,15 @@ func (w *world) samples() {
 		n++
 		var sigs []events.Signal
 		for k, c := range w.est.Circuits {
-			if !w.fault("silence", "observers", n*8+k) {
+			if w.fault("observers-silent", "observers", n*8+k) {
+				w.silent[c.Name] = w.now.Add(w.span("observers", n*8+k, "silent-for", time.Minute, 9*time.Minute))
+			}
+			if !w.now.Before(w.silent[c.Name]) && !w.fault("silence", "observers", n*8+k) {
 				sigs = append(sigs, w.look(c.Name, c.ID, n)...)
 			}
 		}
 		w.send(n, sigs)
-		w.after(30*time.Second, round)
+		w.after(w.swarm.every, round)
 	}
 	w.at(origin.Add(time.Second), round)
 	for k, c := range w.est.Circuits {
@@ -337,7 +340,7 @@ func (w *world) ticks() {
 		if w.fault("tick-doubled", "timer", n) {
 			w.after(w.span("timer", n, "second", 0, 14*time.Second), func() { tick(w.pick("timer2", n)) })
 		}
-		w.after(15*time.Second, round)
+		w.after(w.swarm.beat, round)
 	}
 	w.at(origin.Add(3*time.Second), round)
 }
@@ -368,6 +371,9 @@ func (w *world) people() {
 }
 
 func (w *world) order1(n int, o events.Order) {
+	if o.Verb == events.OrderResume {
+		w.judge.resumed()
+	}
 	o.By, o.Key = "p"+strconv.Itoa(n), "key-"+strconv.Itoa(n)
 	w.send(200000+n, []events.Signal{{ID: "s-order-" + strconv.Itoa(n), Kind: events.Command, Observer: events.Person, Source: o.By, At: w.now, Order: &o}})
 }
@@ -455,6 +461,7 @@ func (w *world) play() *world {
 // they changed, and every process starts anew with a wide blast radius.
 func (w *world) calm() {
 	w.quiet = true
+	clear(w.silent)
 	w.trace.note("quiet")
 	for _, i := range w.instances {
 		if i.up {

@@ -40,6 +40,8 @@ type swarm struct {
 	standby   time.Duration
 	perHour   int
 	pace      executor.Timing
+	every     time.Duration // between looks of the observers
+	beat      time.Duration // between ticks
 }
 
 // kinds lists every fault that a step of the system may meet, with the most often
@@ -52,7 +54,7 @@ func kinds() map[string]float64 {
 		"arm-throttled": 0.2, "arm-busy": 0.2, "arm-denied": 0.05, "arm-5xx-unapplied": 0.2, "land-late": 0.4,
 		"op-failed": 0.15, "op-cancelled": 0.1, "op-failed-yet-applied": 0.15, "op-failed-lands-later": 0.25, "op-expired": 0.15, "op-hangs": 0.1,
 		"arm-5xx-applied": 0.2, "arm-lost-reply": 0.25,
-		"event-duplicate": 0.2, "event-late": 0.15, "event-lost": 0.1, "event-future": 0.02, "silence": 0.03, "target-dies": 0.8, "others-recover": 0.6, "tick-skipped": 0.2, "tick-doubled": 0.3,
+		"event-duplicate": 0.2, "event-late": 0.15, "event-lost": 0.1, "event-future": 0.02, "silence": 0.03, "observers-silent": 0.02, "pause-before-begin": 0.1, "target-dies": 0.8, "others-recover": 0.6, "tick-skipped": 0.2, "tick-doubled": 0.3,
 	}
 }
 
@@ -120,7 +122,28 @@ func drawSwarm(w *world) swarm {
 	s.settle = span(10*time.Second, time.Minute)
 	s.standby = span(20*time.Second, 2*time.Minute)
 	s.perHour = int(span(6, 20, 60))
+	s.every, s.beat = 30*time.Second, 15*time.Second
+	if num(5) < 2 {
+		s.storm()
+	}
 	return s
+}
+
+// storm makes a world in which decisions follow each other as fast as the rules
+// allow, and writes are as late as they may be: the protocol's own corner.
+func (s *swarm) storm() {
+	s.every, s.beat = 9*time.Second, 6*time.Second
+	s.gateways, s.circuits, s.homes = min(s.gateways, 2), min(s.circuits, 3), 1
+	s.chaos, s.perHour, s.mode, s.manual = 14*time.Minute, 1000, policy.Automatic, false
+	s.rule.HoldDown, s.rule.HoldUp, s.rule.Damping = 2*time.Second, 5*time.Second, health.Damping{}
+	s.coolDown, s.standby, s.settle, s.fresh = 2*time.Second, 3*time.Second, 4*time.Second, 90*time.Second
+	s.flip = 30 * time.Second
+	for k, r := range map[string]float64{"land-late": 0.5, "op-failed-lands-later": 0.25, "arm-lost-reply": 0.25, "slow-flight": 0.3, "target-dies": 0.8, "others-recover": 0.6} {
+		s.rates[k] = r
+	}
+	for _, k := range []string{"arm-denied", "event-late", "event-lost", "silence", "observers-silent", "arm-5xx-read", "tick-skipped"} {
+		delete(s.rates, k)
+	}
 }
 
 // rules returns the group rules of the engine's configuration.

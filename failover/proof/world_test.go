@@ -65,6 +65,7 @@ type world struct {
 	mutant mutant
 	owed   int // deliveries that have not been answered yet
 	truth  *weather
+	silent map[string]time.Time // circuits that nobody speaks of until then
 }
 
 // death is a planned crash: of the instance that is at work, at the n-th effect.
@@ -306,7 +307,7 @@ func (w *world) effect(kind, target string, latency time.Duration, do func()) {
 		w.die()
 	}
 	d := latency
-	if w.fault("pause", i.name, n) {
+	if w.fault("pause", i.name, n) || kind == "begin" && w.fault("pause-before-begin", i.name, n) {
 		d += w.span(i.name, n, "pause-for", 5*time.Second, w.swarm.pauseMax)
 		w.trace.note("%s stalls for %s before %s %s", i.name, d.Truncate(time.Second), kind, target)
 	}
