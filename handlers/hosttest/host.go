@@ -97,7 +97,7 @@ func Start(o Options) (*Host, error) {
 	h.target = fmt.Sprintf("http://127.0.0.1:%d", h.port)
 	h.client = &http.Client{Transport: &http.Transport{Proxy: nil, IdleConnTimeout: time.Minute, MaxIdleConnsPerHost: 64}}
 	h.newLife()
-	if err := h.spawn(); err != nil {
+	if err := h.spawn(nil); err != nil {
 		return nil, fmt.Errorf("hosttest: %w", err)
 	}
 	if err := h.awaitReady(h.life); err != nil {
@@ -224,7 +224,7 @@ func (h *Host) Crash() error {
 	}
 	h.client.CloseIdleConnections()
 	h.newLife()
-	if err := h.spawn(); err != nil {
+	if err := h.spawn(nil); err != nil {
 		return err
 	}
 	h.resumePartitions()

@@ -36,8 +36,16 @@ type process struct {
 // kill sends SIGKILL.
 func (p *process) kill() { _ = p.cmd.Process.Kill() } // it may have ended already
 
-// spawn starts the handler with the environment that the host gives it.
-func (h *Host) spawn() error {
+// spawn starts the handler in the place of prev, nil for none, with the environment
+// that the host gives it. Who ended prev for reasons of its own (Crash, Stop) has
+// taken that place: then nothing is started, for a second handler would be nobody's.
+// The look and the start are one step under the lock.
+func (h *Host) spawn(prev *process) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.proc != prev || h.stopping {
+		return nil
+	}
 	name, args := h.program()
 	cmd := exec.Command(name, args...)
 	cmd.Dir = h.o.AppDir
@@ -55,11 +63,9 @@ func (h *Host) spawn() error {
 		return err
 	}
 	p := &process{cmd: cmd, ready: make(chan struct{}), done: make(chan struct{})}
-	h.mu.Lock()
 	h.proc = p
 	h.counters.Starts++
 	life := h.life
-	h.mu.Unlock()
 
 	var pipes sync.WaitGroup
 	pipes.Go(func() { lines(out, h.o.Stdout) })
@@ -121,15 +127,20 @@ func (h *Host) exited(p *process) {
 	}
 	h.mu.Unlock()
 	h.note(fmt.Sprintf("the handler exited with code %d and is started again", p.code))
-	h.respawn()
+	h.respawn(p)
 }
 
-// respawn starts the handler again; a failure brings the host down.
-func (h *Host) respawn() {
-	if err := h.spawn(); err != nil {
-		h.mu.Lock()
+// respawn starts the handler again in the place of p, if that is still p's; a
+// failure brings the host down.
+func (h *Host) respawn(p *process) {
+	err := h.spawn(p)
+	if err == nil {
+		return
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.proc == p && !h.stopping {
 		h.giveUp(err)
-		h.mu.Unlock()
 	}
 }
 
@@ -146,7 +157,7 @@ func (h *Host) timedOut() {
 	h.mu.Unlock()
 	p.kill()
 	<-p.done
-	h.respawn()
+	h.respawn(p)
 }
 
 // poll asks GET / every 25 ms until anything is answered.
@@ -182,6 +193,12 @@ func (h *Host) poll(life context.Context, p *process) {
 // awaitReady waits until the handler answers. It fails when the host is down or
 // ctx ends.
 func (h *Host) awaitReady(ctx context.Context) error {
+	_, err := h.running(ctx)
+	return err
+}
+
+// running is awaitReady, and returns the process that answered.
+func (h *Host) running(ctx context.Context) (*process, error) {
 	limit, cancel := context.WithTimeout(ctx, 4*h.initTimeout)
 	defer cancel()
 	for {
@@ -189,27 +206,27 @@ func (h *Host) awaitReady(ctx context.Context) error {
 		p, down := h.proc, h.down
 		h.mu.Unlock()
 		if down != nil {
-			return down
+			return nil, down
 		}
 		if p == nil {
-			return errGone
+			return nil, errGone
 		}
 		select {
 		case <-p.done: // wait for its successor, or for the host to be down
 			select {
 			case <-time.After(5 * time.Millisecond):
 			case <-limit.Done():
-				return limit.Err()
+				return nil, limit.Err()
 			}
 			continue
 		default:
 		}
 		select {
 		case <-p.ready:
-			return nil
+			return p, nil
 		case <-p.done:
 		case <-limit.Done():
-			return fmt.Errorf("the handler does not answer: %w", limit.Err())
+			return nil, fmt.Errorf("the handler does not answer: %w", limit.Err())
 		}
 	}
 }
@@ -227,21 +244,27 @@ func (h *Host) Kill() {
 }
 
 // Drain sends SIGTERM and waits until the handler has ended by itself. It returns
-// the exit code; a handler that behaves finishes its requests and ends with 0.
+// the exit code; a handler that behaves finishes its requests and ends with 0. A
+// handler that is just being started again is waited for: before it answers, it
+// would die of the signal.
 func (h *Host) Drain(ctx context.Context) (int, error) {
-	h.mu.Lock()
-	p := h.proc
-	h.mu.Unlock()
-	if p == nil {
-		return 0, errGone
-	}
-	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
-		return 0, err
-	}
-	select {
-	case <-p.done:
-		return p.code, nil
-	case <-ctx.Done():
-		return 0, ctx.Err()
+	for {
+		p, err := h.running(ctx)
+		if err != nil {
+			return 0, err
+		}
+		err = p.cmd.Process.Signal(syscall.SIGTERM)
+		if errors.Is(err, os.ErrProcessDone) {
+			continue // it ended meanwhile: its successor is drained
+		}
+		if err != nil {
+			return 0, err
+		}
+		select {
+		case <-p.done:
+			return p.code, nil
+		case <-ctx.Done():
+			return 0, ctx.Err()
+		}
 	}
 }
