@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -314,6 +315,9 @@ func (g giver) run(r *remote, path string, b body) error {
 	} else if cl.output != "json" {
 		s.line("%s: %s %s", clean(g.verb), clean(out.Answer), clean(out.Operation))
 	}
+	if len(out.Groups) > 0 {
+		return everyGroup(s, cl, out)
+	}
 	switch {
 	case out.State == handlers.Waits:
 		return &exitError{exitWaiting, fmt.Errorf("operation %s waits for approval: erfailover approve %s", clean(out.Operation), clean(g.group))}
@@ -321,6 +325,30 @@ func (g giver) run(r *remote, path string, b body) error {
 		return &exitError{exitRefused, errors.New(clean(out.Answer))}
 	case follow:
 		return followOperation(ctx, cl, s, out.Operation)
+	}
+	return nil
+}
+
+// everyGroup writes what an order for the whole estate became in each group. A group
+// that had nothing to move has refused nothing.
+func everyGroup(s screen, cl *client, out handlers.Outcome) error {
+	var waits, refused []string
+	for _, g := range out.Groups {
+		if cl.output != "json" {
+			s.line("  %s: %s %s", clean(g.Group), clean(g.Answer), clean(g.Operation))
+		}
+		switch {
+		case g.State == handlers.Waits:
+			waits = append(waits, clean(g.Group))
+		case g.State == handlers.Refused && !slices.Equal(g.Codes, []string{"already-there"}):
+			refused = append(refused, clean(g.Group))
+		}
+	}
+	switch {
+	case len(refused) > 0:
+		return &exitError{exitRefused, fmt.Errorf("refused in %s", strings.Join(refused, ", "))}
+	case len(waits) > 0:
+		return &exitError{exitWaiting, fmt.Errorf("waits for approval in %s", strings.Join(waits, ", "))}
 	}
 	return nil
 }

@@ -114,6 +114,8 @@ func TestExitCodes(t *testing.T) {
 		{"approve nothing", map[string][]string{"GET /groups/east": {`200 {"name":"east"}`}}, "", []string{"approve", "east", "--yes"}, 3, "nothing waits"},
 		{"not ready", map[string][]string{"GET /readiness": {`200 {"ready":false,"groups":[]}`}}, "", []string{"readiness"}, 1, "not every group"},
 		{"stop", map[string][]string{"POST /kill": {`200 {"order":"k","state":"done","answer":"done"}`}}, "stop\n", []string{"stop"}, 0, "done"},
+		{"evacuate, held in one", map[string][]string{"POST /evacuate": {`200 {"order":"k","state":"done","answer":"a","groups":[{"order":"k","group":"east","state":"begun","answer":"begun","operation":"op-1"},{"order":"k","group":"west","state":"refused","answer":"refused: kill-switch","codes":["kill-switch"]}]}`}}, "", []string{"evacuate", "Ashburn", "--yes"}, 3, "refused in west"},
+		{"evacuate, nothing there", map[string][]string{"POST /evacuate": {`200 {"order":"k","state":"done","answer":"a","groups":[{"order":"k","group":"east","state":"refused","answer":"refused: already-there","codes":["already-there"]}]}`}}, "", []string{"evacuate", "Ashburn", "--yes"}, 0, "already-there"},
 		{"ack", map[string][]string{"POST /groups/east/acknowledge": {`200 {"order":"k","group":"east","state":"done","answer":"done"}`}}, "east\n", []string{"ack", "east"}, 0, "done"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -123,6 +125,20 @@ func TestExitCodes(t *testing.T) {
 				t.Errorf("got code %d and %s, want %d and %q", code, text, c.code, c.want)
 			}
 		})
+	}
+}
+
+// TestApproveNamesWhatWasRead: approve looks up what waits, shows it, and sends its
+// operation and plan, so that another plan is never approved by mistake.
+func TestApproveNamesWhatWasRead(t *testing.T) {
+	waiting := `200 {"name":"east","operation":{"id":"op-7","plan":"p-7","group":"east","kind":"failover","from":["ashburn"],"to":["chicago"],"epoch":3,"status":"waiting","by":"ben","expires":"2026-01-12T03:20:00Z","steps":[],"ledger":{"stages":[],"recovery_ms":0}}}`
+	a := newAPI(t, map[string][]string{"GET /groups/east": {waiting}, "POST /groups/east/approve": {strings.ReplaceAll(begun, "op-1", "op-7")}, "GET /operations/op-7": {proven}})
+	code, out, errs := a.run(t, "east\n", "approve", "east")
+	if code != 0 || !strings.Contains(out, "PROVEN") || !strings.Contains(errs, "ordered by ben, waits for approval until 03:20:00Z") {
+		t.Errorf("got %d\n%s%s", code, out, errs)
+	}
+	if sent := a.bodies[1]; !strings.Contains(sent, `"operation":"op-7"`) || !strings.Contains(sent, `"plan":"p-7"`) {
+		t.Errorf("got %s", sent)
 	}
 }
 

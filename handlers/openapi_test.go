@@ -197,6 +197,11 @@ func TestRepliesAreWhatTheDocumentSays(t *testing.T) {
 	c.check("POST", "/api/v1/groups/east/plan", `{}`, 200)
 	c.check("POST", "/api/v1/groups/east/plan", `{"verb":"evacuate"}`, 400)
 	c.check("POST", "/api/v1/groups/east/plan", `{"verb":"evacuate","from":"Location 0"}`, 200)
+	for _, path := range []string{"/api/v1/evacuate", "/api/v1/groups/east/evacuate"} {
+		if w := c.check("POST", path, `{"from":"Locaton 0"}`, 400); !strings.Contains(w.Body.String(), "Location 0, Location 1") {
+			t.Errorf("%s: a misspelt place got %s", path, w.Body)
+		}
+	}
 	waits := outcomeOf(t, c.check("POST", "/api/v1/groups/east/failover", `{"to":"dallas","reason":"loss"}`, 202).Body.Bytes())
 	reads() // an operation waits
 	c.check("GET", "/api/v1/operations/"+waits.Operation, "", 200)

@@ -58,6 +58,9 @@ func (s *server) postOrder(ctx context.Context, r request) (answer, error) {
 			return answer{}, err
 		}
 	}
+	if err := s.placeKnown(ctx, o.From); err != nil {
+		return answer{}, err
+	}
 	sig, err := orderSignal(o, s.Now().UTC())
 	if err != nil {
 		return answer{}, err
@@ -93,6 +96,35 @@ func (s *server) postOrder(ctx context.Context, r request) (answer, error) {
 		a.status, a.location = http.StatusOK, ""
 	}
 	return a, nil
+}
+
+// placeKnown refuses an evacuation of a place that no circuit is at: a misspelt name
+// would move nothing and look like success.
+func (s *server) placeKnown(ctx context.Context, from string) error {
+	if from == "" || s.Views == nil {
+		return nil
+	}
+	e, err := s.Views.estate(ctx)
+	if err != nil {
+		return err
+	}
+	var places []string
+	for _, c := range e.Facts.Circuits {
+		for _, name := range []string{c.Location, c.Provider} {
+			switch {
+			case name == "" || slices.Contains(places, name):
+			case strings.EqualFold(name, from):
+				return nil
+			default:
+				places = append(places, name)
+			}
+		}
+	}
+	if len(places) == 0 {
+		return nil // nothing was discovered yet: the guards will say so
+	}
+	slices.Sort(places)
+	return badField(problemField{"/from", from, "a peering location or provider of the estate: " + strings.Join(places[:min(len(places), 40)], ", ")})
 }
 
 // sameSpelling returns the approver's name as the waiting operation spells it, where
@@ -308,6 +340,9 @@ func (s *server) postPlan(ctx context.Context, r request) (answer, error) {
 		o.By = r.caller.Name
 		if o.By == "" {
 			o.By = "somebody"
+		}
+		if err := s.placeKnown(ctx, o.From); err != nil {
+			return answer{}, err
 		}
 		order = &o
 	case "":
