@@ -173,7 +173,7 @@ func (v *estateView) answer(groups []report.GroupStatus, levels map[string]level
 		switch {
 		case len(g.Active) == 0:
 			unread++
-		case g.AtHome:
+		case g.AtHome && !onDead(g):
 			home++
 		default:
 			away = append(away, label(g.Name)+": "+carries(g))

@@ -182,8 +182,25 @@ func troubled(g report.GroupStatus) bool {
 	return len(g.Verdict.Candidates) > 0 || len(g.Verdict.Reasons) > 0 && !g.Verdict.Has(policy.Well)
 }
 
-// carries says over what the traffic flows.
+// carries says over what the traffic flows, and when that is dead.
 func carries(g report.GroupStatus) string {
+	if onDead(g) && len(g.Active) > 1 {
+		return over(g) + ", one of which is DOWN"
+	}
+	if onDead(g) {
+		return over(g) + ", which is DOWN"
+	}
+	return over(g)
+}
+
+// onDead says whether a circuit that is down carries the group's traffic.
+func onDead(g report.GroupStatus) bool {
+	return slices.ContainsFunc(g.Circuits, func(b health.Belief) bool {
+		return b.State == health.Down && slices.Contains(g.Active, b.Circuit)
+	})
+}
+
+func over(g report.GroupStatus) string {
 	switch {
 	case len(g.Active) == 0:
 		return "not known: the weights have not been read"

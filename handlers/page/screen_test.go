@@ -20,7 +20,7 @@ import (
 func firstScreen(t *testing.T, b tab) {
 	srv := failoverScene().serve(t)
 	b.open(srv.URL + "/api/")
-	b.holds("#answers", "Is anything wrong?", "Yes: east", "Where does traffic flow?", "1 of 2 groups over home", "What is the automation doing?", "1 of 2 writes done")
+	b.holds("#answers", "Is anything wrong?", "Yes: east", "Where does traffic flow?", "1 of 2 groups over home", "one of which is DOWN", "What is the automation doing?", "1 of 2 writes done")
 	b.holds("main", "ashburn is down", "flaps", "2 of 2 needed observers", "9 min 00 s", "65 % of checks fail", "signal", "confirm", "▶ now")
 	if top := eval[float64](b, `document.querySelector("#answers").getBoundingClientRect().bottom`); top > 450 {
 		t.Errorf("the answers end %.0f px down, want them on the first screen", top)
@@ -243,7 +243,7 @@ func keyboard(t *testing.T, b tab) {
 	if n := eval[int](b, `[...document.querySelectorAll("svg")].filter(e => !e.getAttribute("aria-label") && e.getAttribute("aria-hidden") !== "true").length`); n > 0 {
 		t.Errorf("%d pictures say nothing to a screen reader", n)
 	}
-	if got := eval[string](b, `document.querySelector("svg.pic").getAttribute("aria-label")`); !strings.Contains(got, "raffic of east flows over ashburn, chicago") {
+	if got := eval[string](b, `document.querySelector("svg.pic").getAttribute("aria-label")`); !strings.Contains(got, "raffic of east flows over ashburn, chicago (home is ashburn), one of which is DOWN") {
 		t.Errorf("the picture says %q", got)
 	}
 	if n := eval[int](b, `document.querySelectorAll("[aria-live=polite]").length`); n != 1 {
