@@ -17,6 +17,7 @@ import (
 	"erfailover/failover/config"
 	"erfailover/failover/eventhub"
 	"erfailover/failover/fault"
+	"erfailover/failover/probe"
 	"erfailover/handlers"
 )
 
@@ -87,6 +88,9 @@ func serve(ctx context.Context, cfg config.Config, o serveOptions) error {
 	all.Go(func() { warm(ctx, p) })
 	all.Go(func() { p.every(ctx, 15*time.Second, "tick", p.engine.Tick) })
 	all.Go(func() { p.every(ctx, time.Minute, "drills", p.drills) })
+	if p.prober != nil {
+		all.Go(func() { p.every(ctx, probe.DefaultEvery, "probe", p.probes) })
+	}
 	if o.hub != "" {
 		all.Go(func() {
 			if err := p.consume(ctx, o, face); err != nil {

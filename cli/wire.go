@@ -19,6 +19,7 @@ import (
 	"erfailover/failover/config"
 	"erfailover/failover/executor"
 	"erfailover/failover/fault"
+	"erfailover/failover/probe"
 	"erfailover/failover/record"
 	"erfailover/handlers"
 )
@@ -31,6 +32,7 @@ type parts struct {
 	net    *armnet.Client
 	clock  *clock
 	log    zerolog.Logger
+	prober *probe.Prober // nil when no circuit has canary targets
 	close  func() error
 }
 
@@ -80,6 +82,7 @@ func wire(cfg config.Config, log zerolog.Logger) (*parts, error) {
 	}
 	p := &parts{config: cfg, store: store, net: net, clock: clk, log: log, close: closeStore}
 	p.engine = failover.New(settings(cfg, p))
+	p.withProber()
 	return p, nil
 }
 
