@@ -83,7 +83,7 @@ var table = map[string]row{
 	"failover/blobstore":         {kind: free, ours: []string{record, fault}, others: []string{azure, backoff, jsonv2}},
 	"failover/eventhub":          {kind: free, ours: []string{record, fault}, others: []string{azure, backoff, jsonv2}},
 	"failover/probe":             {kind: free, ours: []string{topology, "events"}},
-	"failover/notify":            {kind: free, plan: true, ours: []string{record, report, "events", fault}, others: []string{azure, backoff, jsonv2}},
+	"failover/notify":            {kind: free, ours: []string{record, report, "events", fault}, others: []string{azure, backoff, jsonv2}},
 	"handlers":                   {kind: free, ours: []string{"failover", "events", record, report, config, fault}, others: []string{zerolog, jsonv2, oidc, promet}},
 	"handlers/page":              {kind: free, ours: []string{record, report, policy, planner, health, executor, topology, "events", fault}, others: []string{jsonv2}},
 	"handlers/appzip":            {kind: free, others: []string{jsonv2}},
