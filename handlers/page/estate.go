@@ -67,6 +67,12 @@ func (s *server) getEstate(w http.ResponseWriter, r *http.Request) {
 	if unchanged(w, r, look.Status.At, sumOf([]byte(mark), []byte(s.rev), []byte(r.URL.RawQuery), []byte(sc.Killed+sc.Old), []byte(newest(v.Entries)))) {
 		return
 	}
+	if sc.Old != "" { // yesterday's good news is none
+		v.What = append([]string{v.Wrong + ", by the last look"}, v.What...)
+		v.Level, v.Wrong = min(v.Level, warn), "Not known: the data is old"
+	} else if sc.Killed != "" && v.Level == calm {
+		v.Level, v.Wrong = warn, "Look: the kill switch is set"
+	}
 	sc.Estate = v
 	sc.Title = v.Level.Mark() + " " + v.Wrong
 	sc.Poll = 15

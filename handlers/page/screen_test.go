@@ -173,6 +173,7 @@ func oldRecord(t *testing.T, b tab) {
 	srv := sc.serve(t)
 	b.open(srv.URL + "/api/")
 	b.holds("#alarms", "OLD DATA", "The automation does not run")
+	b.holds("#answers .big", "Not known: the data is old")
 }
 
 // phone needs no sideways scrolling at 360 px and has buttons for thumbs.
@@ -269,5 +270,6 @@ func killSwitch(t *testing.T, b tab) {
 	b.open(srv.URL + "/api/")
 	b.holds("#alarms", "KILL SWITCH", "dana", "strange writes")
 	b.holds("#stop", "Lift the kill switch")
+	b.holds("#answers .big", "Look: the kill switch is set")
 	b.shot("killed-light")
 }
