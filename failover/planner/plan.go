@@ -170,21 +170,39 @@ func settle(in Input) ([]Step, error) {
 				continue
 			}
 			name := in.Estate.CircuitOf(k.Circuit)
-			steps = append(steps, Step{Connection: k.ID, Gateway: gw, Circuit: name, Wave: settleWave(in, name), From: now, To: rest})
+			steps = append(steps, Step{Connection: k.ID, Gateway: gw, Circuit: name, Wave: settleWave(in, gw, name), From: now, To: rest})
 		}
 	}
+	closeRanks(steps)
 	slices.SortStableFunc(steps, func(a, b Step) int { return cmp.Compare(a.Wave, b.Wave) })
 	return steps, nil
 }
 
-// settleWave puts home last. A return to a tier of several circuits is the other
-// way round: the tier is at rest already, only the standby that was raised above
-// it is lowered, so there its order does not matter.
-func settleWave(in Input, circuit string) int {
-	if slices.Contains(in.Group.Home(), circuit) {
+// settleWave puts home last, and before it the standby that carries the gateway's
+// traffic: another standby that an older decision raised, and that may be dead by
+// now, is lowered first, or it would carry in between.
+func settleWave(in Input, gw, circuit string) int {
+	switch {
+	case slices.Contains(in.Group.Home(), circuit):
+		return 2
+	case slices.Contains(Preferred(in.Estate, in.Group, gw, in.Actual), circuit):
 		return 1
 	}
 	return 0
+}
+
+// closeRanks numbers the waves that are there from 0.
+func closeRanks(steps []Step) {
+	var used []int
+	for _, s := range steps {
+		if !slices.Contains(used, s.Wave) {
+			used = append(used, s.Wave)
+		}
+	}
+	slices.Sort(used)
+	for i := range steps {
+		steps[i].Wave = slices.Index(used, steps[i].Wave)
+	}
 }
 
 // Base returns the highest weight at rest of a gateway's connections in the group.
