@@ -60,7 +60,7 @@ func (p *parts) logging() {
 func (p *parts) options() handlers.Options {
 	views := handlers.NewViews(p.engine)
 	return p.withPage(handlers.Options{
-		Engine: faced(p.engine), Letters: handlers.NewRecordLetters(p.store), Parse: handlers.ParseEvents,
+		Engine: p.told(faced(p.engine)), Letters: handlers.NewRecordLetters(p.store), Parse: handlers.ParseEvents,
 		Auth: handlers.Auth{Mode: handlers.Mode(p.config.Auth.Mode), Tenant: p.config.Auth.Tenant, Audience: p.config.Auth.Audience, Authority: authority(p.config.Azure)},
 		Log:  newLog(os.Stdout, p.clock.Now).With().Str("component", "handlers").Logger(),
 		Now:  p.clock.Now, Views: views, Ready: views.Ready, Drills: p.drills, Probe: p.probing(),

@@ -86,7 +86,7 @@ func serve(ctx context.Context, cfg config.Config, o serveOptions) error {
 		}
 	})
 	all.Go(func() { warm(ctx, p) })
-	all.Go(func() { p.every(ctx, 15*time.Second, "tick", p.engine.Tick) })
+	all.Go(func() { p.every(ctx, 15*time.Second, "tick", p.noticed(p.engine.Tick)) })
 	all.Go(func() { p.every(ctx, time.Minute, "drills", p.drills) })
 	if p.prober != nil {
 		all.Go(func() { p.every(ctx, probe.DefaultEvery, "probe", p.probes) })
