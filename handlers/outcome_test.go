@@ -3,6 +3,7 @@ package handlers
 import (
 	"fmt"
 	"net/http"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -12,6 +13,7 @@ import (
 
 	"erfailover/events"
 	"erfailover/failover/policy"
+	"erfailover/failover/record/recordtest"
 )
 
 // outcomeOf reads the outcome of an order from a reply, refused or not.
@@ -111,6 +113,11 @@ func TestManyOrdersAtOnce(t *testing.T) {
 		e.healthy(eng)
 		hs = append(hs, h)
 	}
+	e.store.OnEffect(func(recordtest.When, int, recordtest.Op, string) {
+		for range 200 { // whoever else wants the document comes in between
+			runtime.Gosched()
+		}
+	})
 	type reply struct {
 		key, operation, body string
 		code                 int
