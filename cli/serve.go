@@ -27,6 +27,8 @@ type serveOptions struct {
 	listen string
 	hub    string
 	group  string
+
+	started func(address string) // told when it listens; nil for nobody
 }
 
 // serveCommand runs the program without the Functions host.
@@ -97,6 +99,9 @@ func serve(ctx context.Context, cfg config.Config, o serveOptions) error {
 				stop(err)
 			}
 		})
+	}
+	if o.started != nil {
+		o.started(listener.Addr().String())
 	}
 	p.log.Info().Str("event", "serve.started").Str("listen", listener.Addr().String()).Msg("serving")
 	<-ctx.Done()
