@@ -88,9 +88,10 @@ func (d *demo) opening() {
 	fmt.Fprintf(d.out, `A simulated estate, %gx as fast as yours, at %s:
   %d circuits of 4 providers, %d gateways in %d regions (one of Virtual WAN), 2 data centres.
   events ─▶ Functions host stand-in ─▶ erfailover handler ─▶ Azure SDK ─▶ ARM over TLS (%s)
+  the page, live: %s/api/?code=function
   * marks what happens in the world; the other lines are what the program does.
 
-`, d.clock.speed, demoStart().Format("Mon 2 Jan 2006 15:04 MST"), len(d.est.Circuits), len(d.est.Gateways), len(d.est.Regions), d.arm.URL())
+`, d.clock.speed, demoStart().Format("Mon 2 Jan 2006 15:04 MST"), len(d.est.Circuits), len(d.est.Gateways), len(d.est.Regions), d.arm.URL(), d.host.URL())
 	d.weights("at rest")
 }
 
