@@ -62,6 +62,9 @@ func (s store) Save(ctx context.Context, doc record.Document) (etag string, err 
 			etag, err = "", lost("save", doc.Key)
 		}
 	})
+	if err != nil {
+		w.judge.unsaved(s.i)
+	}
 	return etag, err
 }
 

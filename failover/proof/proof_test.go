@@ -11,9 +11,10 @@ import (
 )
 
 var (
-	first   = flag.Uint64("first", 1, "first seed")
-	seeds   = flag.Uint64("seeds", 0, "how many seeds; 0 runs the small bound")
-	oneSeed = flag.Uint64("seed", 0, "run this seed alone and print its trace")
+	first    = flag.Uint64("first", 1, "first seed")
+	seeds    = flag.Uint64("seeds", 0, "how many seeds; 0 runs the small bound")
+	planText = flag.String("plan", "", "with -seed: only these faults, separated by commas")
+	oneSeed  = flag.Uint64("seed", 0, "run this seed alone and print its trace")
 )
 
 // TestSeed runs one seed and prints what happened.

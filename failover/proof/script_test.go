@@ -248,19 +248,22 @@ func (w *world) look(name, id string, n int) []events.Signal {
 	return out
 }
 
-func (w *world) signal(o events.Observer, name, id string, l events.Link, p events.Plane, state events.State, n int) events.Signal {
-	if state == events.Up && o != events.ResourceHealth {
+func (w *world) signal(o events.Observer, name, resource string, l events.Link, p events.Plane, state events.State, n int) events.Signal {
+	if state == events.Up {
 		w.judge.sample(name, w.now, true)
 	}
 	if state == events.Down {
 		w.judge.sample(name, w.now, false)
 	}
-	at := w.now
-	if w.fault("event-future", string(o)+name, n) {
+	at, ahead := w.now, w.fault("event-future", string(o)+name, n)
+	if ahead {
 		at = at.Add(10 * time.Minute) // a source whose clock is wrong
 	}
-	return events.Signal{ID: fmt.Sprintf("s-%s-%s-%s-%s-%d", o, name, l, state, at.UnixNano()), Kind: events.Health, Observer: o, Source: string(o) + " rule",
-		Resource: id, Link: l, Plane: p, State: state, At: at}
+	id := fmt.Sprintf("s-%s-%s-%s-%s-%d", o, name, l, state, at.UnixNano())
+	if ahead {
+		w.judge.future[id] = true
+	}
+	return events.Signal{ID: id, Kind: events.Health, Observer: o, Source: string(o) + " rule", Resource: resource, Link: l, Plane: p, State: state, At: at}
 }
 
 // send puts signals on their way, once or more, soon or late, or never.
