@@ -46,9 +46,9 @@ func (p *parts) noticed(tick func(context.Context) error) func(context.Context) 
 	}
 	return func(ctx context.Context) error {
 		err := tick(ctx)
-		ctx, cancel := context.WithTimeout(ctx, noticeBudget)
+		pass, cancel := context.WithTimeout(ctx, noticeBudget)
 		defer cancel()
-		if trouble := n.Run(ctx); trouble != nil && ctx.Err() == nil {
+		if trouble := n.Run(pass); trouble != nil && ctx.Err() == nil {
 			p.log.Warn().Str("event", "notify.failed").Str("hint", fault.HintOf(trouble)).Err(trouble).Msg("a channel could not be told; it is tried again")
 		}
 		return err

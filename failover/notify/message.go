@@ -83,11 +83,14 @@ const (
 
 func words(s string) string { return record.Clean(s, maxText) }
 
+// codeTest is the code of a test message.
+const codeTest = "test"
+
 // Probe returns the message that `erfailover notify test` sends.
 func Probe(now time.Time, link string) Message {
 	at := now.UTC().Truncate(time.Second)
 	return Message{
-		ID: "test/" + at.Format("20060102T150405"), Code: "test", Topic: Operation, Severity: Info, Key: "erfailover/test",
+		ID: "test/" + at.Format("20060102T150405"), Code: codeTest, Topic: Operation, Severity: Info, Key: "erfailover/test",
 		Title: "erfailover: a test", Text: "This is a test. Nothing has happened and nothing needs to be done.",
 		Next: []string{"erfailover status"}, Link: link, At: at, Count: 1,
 	}

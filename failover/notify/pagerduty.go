@@ -49,25 +49,31 @@ func pagerEvents(m Message, routingKey string) []object {
 			resolve(m.Key)
 		}
 	case Info:
+		if m.Code == codeTest { // shows that the key is taken, and pages nobody for long
+			out = append(out, trigger(m, routingKey))
+			resolve(m.Key)
+		}
 	case Warning, Critical:
-		e := object{
-			"routing_key": routingKey, "event_action": "trigger", "dedup_key": dedup(m.Key), "client": "erfailover",
-			"payload": object{
-				"summary": m.Title + ": " + m.Text, "source": "erfailover", "severity": string(m.Severity), "timestamp": m.At.UTC(),
-				"component": m.Circuit, "group": m.Group, "class": m.Code,
-				"custom_details": object{"text": m.Text, "why": m.Why, "next": m.Next, "operation": m.Operation, "from": m.From, "to": m.To, "entries": m.Count},
-			},
-		}
-		if m.Link != "" {
-			e["client_url"] = m.Link
-			e["links"] = []object{{"href": m.Link, "text": "Open the page"}}
-		}
-		if p, ok := e["payload"].(object); ok {
-			p["summary"] = cutTo(m.Title+": "+m.Text, 1024)
-		}
-		out = append(out, e)
+		out = append(out, trigger(m, routingKey))
 	}
 	return out
+}
+
+// trigger makes the event that opens an incident.
+func trigger(m Message, routingKey string) object {
+	e := object{
+		"routing_key": routingKey, "event_action": "trigger", "dedup_key": dedup(m.Key), "client": "erfailover",
+		"payload": object{
+			"summary": cutTo(m.Title+": "+m.Text, 1024), "source": "erfailover", "severity": string(m.Severity), "timestamp": m.At.UTC(),
+			"component": m.Circuit, "group": m.Group, "class": m.Code,
+			"custom_details": object{"text": m.Text, "why": m.Why, "next": m.Next, "operation": m.Operation, "from": m.From, "to": m.To, "entries": m.Count},
+		},
+	}
+	if m.Link != "" {
+		e["client_url"] = m.Link
+		e["links"] = []object{{"href": m.Link, "text": "Open the page"}}
+	}
+	return e
 }
 
 // dedup bounds a key to the 255 characters that PagerDuty takes.
