@@ -116,9 +116,9 @@ func rows(part string) [][]string {
 		if !strings.HasPrefix(line, "|") || strings.HasPrefix(line, "|-") || (i+1 < len(lines) && strings.HasPrefix(lines[i+1], "|-")) {
 			continue
 		}
-		cells := strings.Split(strings.Trim(line, "|"), " | ")
+		cells := strings.Split(strings.TrimSuffix(strings.TrimPrefix(line, "|"), "|"), "|")
 		for j := range cells {
-			cells[j] = strings.TrimSpace(strings.Trim(strings.TrimSpace(cells[j]), "|"))
+			cells[j] = strings.TrimSpace(cells[j])
 		}
 		out = append(out, cells)
 	}
