@@ -35,6 +35,7 @@ type oracles struct {
 	good             map[string][]time.Time
 	bad              map[string][]time.Time
 	ours             map[string]version // what we wrote last
+	forced           map[string]memory  // a hand-made record
 	future           map[string]bool    // signals of a source whose clock is far ahead
 	memories         map[string]memory
 	alien            map[string]*stranger
@@ -395,6 +396,9 @@ func (o *oracles) acknowledged(sigs []events.Signal, r failover.Receipt) {
 			if s.Order.Verb == events.OrderPause && s.At.After(o.lifted) && o.paused.IsZero() {
 				o.paused = o.w.now
 			}
+			if s.Order.Verb == events.OrderResume {
+				o.paused = time.Time{} // one that was late may come after the pause
+			}
 			if s.Order.Verb == events.OrderKill && o.stopped {
 				o.killed = o.w.now
 				o.w.trace.note("the kill switch is acknowledged")
@@ -413,6 +417,9 @@ func (o *oracles) keyed(key string) bool { _, ok := o.rec.Keys[key]; return ok }
 
 // memory returns what the record remembers of a circuit.
 func (o *oracles) memory(circuit string) []health.Evidence {
+	if m, known := o.forced[circuit]; known {
+		return m.evidence
+	}
 	doc, err := o.w.store.Load(o.ctx(), record.CircuitKey(circuit))
 	if err != nil {
 		return nil
@@ -427,6 +434,8 @@ func (o *oracles) memory(circuit string) []health.Evidence {
 	o.memories[circuit] = memory{doc.ETag, c.Memory.Evidence}
 	return c.Memory.Evidence
 }
+
+type evidence = health.Evidence
 
 type memory struct {
 	etag     string

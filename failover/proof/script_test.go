@@ -199,6 +199,9 @@ func (w *world) samples() {
 	var round func()
 	round = func() {
 		n++
+		if w.closing {
+			return
+		}
 		var sigs []events.Signal
 		for k, c := range w.est.Circuits {
 			if w.fault("observers-silent", "observers", n*8+k) {
@@ -449,7 +452,9 @@ func (w *world) play() *world {
 	w.calm()
 	w.until(w.now.Add(w.swarm.quiet))
 	w.judge.resting = true
-	w.until(w.now.Add(4 * time.Minute))
+	w.until(w.now.Add(w.swarm.rest))
+	w.closing = true
+	w.until(w.now.Add(time.Minute))
 	w.judge.final()
 	for _, i := range w.instances { // no coroutine is left behind
 		for _, c := range slices.Clone(i.calls) {

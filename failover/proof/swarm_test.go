@@ -19,6 +19,7 @@ type swarm struct {
 	skewMax  time.Duration
 	chaos    time.Duration
 	quiet    time.Duration
+	rest     time.Duration // after the quiet: not one write
 
 	instances int
 	gateways  int
@@ -89,7 +90,7 @@ func drawSwarm(w *world) swarm {
 	s.pauseMax = span(30*time.Second, 3*time.Minute, 10*time.Minute)
 	s.skewMax = span(0, 0, time.Second, 3*time.Second)
 	s.chaos = span(8*time.Minute, 15*time.Minute, 30*time.Minute)
-	s.quiet = 24 * time.Minute
+	s.quiet, s.rest = 24*time.Minute, 4*time.Minute
 	s.instances = 2 + int(num(3))
 	s.gateways = 1 + int(num(3))
 	s.circuits = []int{2, 3, 3, 4}[num(4)]

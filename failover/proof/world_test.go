@@ -54,6 +54,7 @@ type world struct {
 	cur       *invocation
 	quiet     bool // faults have stopped
 	over      bool
+	closing   bool // no new events: what was sent is to be answered
 
 	allow  map[string]bool // nil: every fault that is drawn happens
 	kill   []death         // planned deaths of a sweep
