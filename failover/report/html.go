@@ -23,7 +23,7 @@ const (
 	drawWidth = 560 // of the time axis
 	drawRow   = 26
 	drawHead  = 22 // the scale stands above it
-	drawAll   = 800
+	drawAll   = 850
 )
 
 // drawing is the timeline of a ledger, to scale.
@@ -83,7 +83,7 @@ func draw(o Operation) drawing {
 			continue
 		}
 		from, to := s.BegunAt.Sub(zero).Milliseconds(), s.DoneAt.Sub(zero).Milliseconds()
-		row(leaf(s.Connection), "write", from, to, fmt.Sprintf("%d → %d, %s", s.From, s.To, span(to-from)))
+		row(record.Clean(leaf(s.Connection), 22), "write", from, to, fmt.Sprintf("%d → %d, %s", s.From, s.To, span(to-from)))
 	}
 	d.Foot = drawHead + drawRow*len(d.Bars)
 	d.Height = d.Foot + 20
