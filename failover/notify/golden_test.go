@@ -41,7 +41,9 @@ type story struct {
 func (s *story) run(t *testing.T, d *datadriven.TestData) string {
 	t.Helper()
 	target := Target{Topics: []Topic{Operation, Refusal, Approval, Drill, Failure}, Limits: People()}
-	voice := Voice{Lift: func(code string) string { return map[string]string{"headroom": "reduce the load, or --override headroom"}[code] }}
+	voice := Voice{Lift: func(code string) string {
+		return map[string]string{"headroom": "reduce the load, or --override headroom"}[code]
+	}}
 	var what string
 	for _, a := range d.CmdArgs {
 		switch a.Key {

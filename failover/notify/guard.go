@@ -18,6 +18,8 @@ import (
 type Guard struct {
 	Allow []netip.Prefix // inner networks that are allowed all the same
 	TLS   *tls.Config    // nil is the system's
+
+	resolver *net.Resolver // for tests; nil is the system's
 }
 
 // refused lists address ranges that no webhook of ours is in, beside those that
@@ -64,7 +66,7 @@ func (g Guard) Check(ip netip.Addr) error {
 // time, so a name that changes its mind gains nothing. No redirect is followed, and
 // no proxy is used: it would dial in our place.
 func (g Guard) Client() *http.Client {
-	dialer := &net.Dialer{Timeout: 3 * time.Second, KeepAlive: 30 * time.Second, ControlContext: func(_ context.Context, network, address string, _ syscall.RawConn) error {
+	dialer := &net.Dialer{Timeout: 3 * time.Second, KeepAlive: 30 * time.Second, Resolver: g.resolver, ControlContext: func(_ context.Context, network, address string, _ syscall.RawConn) error {
 		to, err := netip.ParseAddrPort(address)
 		if err != nil || network != "tcp4" && network != "tcp6" {
 			return &fault.Error{Op: "open connection", Kind: fault.Refused, Err: fmt.Errorf("%s address is no IP address", network)}

@@ -255,3 +255,9 @@ func (v Voice) message(e record.Entry, n notice, t Topic, m memory) Message {
 	}
 	return msg
 }
+
+// Tells reports whether anybody could be told of an entry.
+func Tells(e record.Entry) bool {
+	_, _, ok := meaning(e, memory{})
+	return ok
+}
