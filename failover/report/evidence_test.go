@@ -184,6 +184,27 @@ func TestAnyEditedByteShows(t *testing.T) {
 	})
 }
 
+// TestParseEvidenceRefuses: what no check looks at must not stand in a report.
+func TestParseEvidenceRefuses(t *testing.T) {
+	e, _ := evidence(t)
+	body, err := e.JSON()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ name, old, now, want string }{
+		{"an unknown field", `"schema": 1,`, `"schema": 1, "audited_by": "me",`, "audited_by"},
+		{"a repeated field", `"schema": 1,`, `"schema": 1, "schema": 1,`, "duplicate"},
+		{"another schema", `"schema": 1,`, `"schema": 2,`, "schema: got 2, want 1"},
+		{"no operation", `"id": "op-1",`, ``, "operation.id"},
+		{"more behind the end", "\n}\n", "\n}{}", "invalid character"},
+	} {
+		edited := bytes.Replace(body, []byte(c.old), []byte(c.now), 1)
+		if _, err := ParseEvidence(edited); bytes.Equal(edited, body) || err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: got %v, want %q", c.name, err, c.want)
+		}
+	}
+}
+
 // FuzzParseEvidence: a file is refused or it can be checked and shown.
 func FuzzParseEvidence(f *testing.F) {
 	e, truth := evidence(f)
