@@ -9,11 +9,11 @@ COUNT    ?= 1# how often `make bench` repeats each benchmark
 BENCH    ?= .# which benchmarks
 LDFLAGS  ?= -s -w
 
-# Debian packages that the tests need. gcc is for the race detector.
+# Debian packages that the tests need. gcc is for the race detector and for spin.
 # Anything that a test starts (a browser, say) is added here and nowhere else.
 # Node.js may come from elsewhere; testdeps/ and infra/infratest/ say what is
 # installed with it: the storage emulator, the AMQP stand-in, the Bicep parser.
-APT ?= gcc libc6-dev chromium fonts-dejavu-core
+APT ?= gcc libc6-dev chromium fonts-dejavu-core spin
 
 .PHONY: help
 help: ## Print this list
@@ -78,6 +78,10 @@ fuzz: ## Every fuzz target for FUZZTIME (20s)
 	  done; \
 	done
 
+.PHONY: models
+models: ## The Spin models of docs/models: every verdict, with states and time
+	$(GO) test -count=1 -v -run '^TestModels$$' ./docs/models/modelstest
+
 .PHONY: bench
 bench: ## The table of docs/performance.md, then benchmarks; BENCH=Fold COUNT=10 narrows and repeats
 	$(GO) test -count 1 -v -run '^TestReport$$' -report ./bench
@@ -95,3 +99,11 @@ build: ## bin/erfailover, static and stripped
 package: ## dist/app.zip, ready for a function app on Linux
 	@mkdir -p dist
 	$(GO) run . package --out dist/app.zip
+
+.PHONY: proof
+proof: ## The simulator that tries to break the engine: seeds, crash sweeps, mutants; under 4 minutes
+	GOGC=400 $(GO) test -count=1 -timeout 20m ./failover/proof -run 'TestProof|TestRegress|TestOraclesFire' -proof
+
+.PHONY: nightly
+nightly: ## The same with larger bounds and fresh seeds; FIRST=n chooses them
+	GOGC=400 $(GO) test -count=1 -timeout 12h ./failover/proof -run 'TestProof|TestRegress|TestOraclesFire' -nightly -first $(or $(FIRST),$(shell date +%Y%m%d)0000)
