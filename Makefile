@@ -98,7 +98,7 @@ build: ## bin/erfailover, static and stripped
 .PHONY: package
 package: ## dist/app.zip, ready for a function app on Linux
 	@mkdir -p dist
-	$(GO) run . package --out dist/app.zip
+	CGO_ENABLED=0 $(GO) run . package --out dist/app.zip
 
 .PHONY: proof
 proof: ## The simulator that tries to break the engine: seeds, crash sweeps, mutants; under 4 minutes
