@@ -57,7 +57,7 @@ func mutants() []mutant {
 		{name: "an operation's word is taken without a read", net: func(w *world, n executor.Network) executor.Network { return &believing{Network: n, w: w} }},
 		{name: "a write may land at once or never: D is nothing", time: func(t failover.Timing) failover.Timing { t.Landing = time.Millisecond; return t }},
 		{name: "no deadline of a send", anytime: true},
-		{name: "Retry-After is not looked at", net: begins(func(b executor.Begun) executor.Begun {
+		{name: "Retry-After is not looked at", pacing: true, net: begins(func(b executor.Begun) executor.Begun {
 			b.RetryAfter = 0
 			if f, ok := b.Err.(*fault.Error); ok {
 				e := *f

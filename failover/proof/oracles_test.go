@@ -1,6 +1,7 @@
 package proof
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 	"time"
@@ -22,10 +23,12 @@ import (
 type oracles struct {
 	w                *world
 	group            topology.Group
-	rec              record.Group // as last stored
-	stopped          bool         // the kill switch is stored
-	killed           time.Time    // when somebody was told so; zero when it is not
-	lifted           time.Time    // when a resume was ordered last
+	rec              record.Group           // as last stored
+	stopped          bool                   // the kill switch is stored
+	killed           time.Time              // when somebody was told so; zero when it is not
+	resuming         int                    // resumes on their way
+	heard            map[string][]time.Time // bad news that was acknowledged, by event time
+	lifted           time.Time              // when a resume was ordered last
 	paused           time.Time
 	decided          map[int64]*decision
 	last             int64 // epoch of the last decision
@@ -90,7 +93,7 @@ type stranger struct {
 
 func newOracles(w *world) *oracles {
 	return &oracles{w: w, group: w.est.Groups[0], decided: map[int64]*decision{}, intents: map[string]intent{}, ordered: map[string]int64{},
-		good: map[string][]time.Time{}, bad: map[string][]time.Time{}, alien: map[string]*stranger{}, memories: map[string]memory{}, future: map[string]bool{}, ours: map[string]version{}, taint: map[string]bool{}, told: map[string]time.Time{},
+		good: map[string][]time.Time{}, bad: map[string][]time.Time{}, alien: map[string]*stranger{}, memories: map[string]memory{}, future: map[string]bool{}, heard: map[string][]time.Time{}, ours: map[string]version{}, taint: map[string]bool{}, told: map[string]time.Time{},
 		telling: map[string]map[string]time.Time{}, checks: map[string]int{}}
 }
 
@@ -199,7 +202,7 @@ func (o *oracles) decide(i *instance, g record.Group, op *record.Operation) {
 		}
 		if d.kind == policy.KindFailback && automatic {
 			from := d.look.Add(-w.swarm.rule.HoldUp + 2*w.swarm.skewMax)
-			o.must("S11", !o.saidBad(to, from, d.look), "failback to %s, which was said to be bad in the %s before", to, w.swarm.rule.HoldUp)
+			o.must("S11", !o.saidBad(to, from, d.look) && (!o.fell(to) || !within(o.heard[to], from.Add(time.Second), d.look)), "failback to %s, which was said to be bad in the %s before", to, w.swarm.rule.HoldUp)
 		}
 	}
 	if !automatic {
@@ -226,6 +229,12 @@ func (o *oracles) decide(i *instance, g record.Group, op *record.Operation) {
 			o.must("S16", s.seen.IsZero() || d.look.Before(s.seen.Add(2*time.Minute)), "epoch %d is decided over the weight %d that others gave %s", d.epoch, s.weight, short(id))
 		}
 	}
+}
+
+// fell reports whether a circuit was given up in this run: its way back leads over
+// the hold-up.
+func (o *oracles) fell(circuit string) bool {
+	return slices.ContainsFunc(o.w.store.Rows("circuit."+circuit), func(r record.Row) bool { return bytes.Contains(r.Body, []byte(`"to":"down"`)) })
 }
 
 // saidBad reports whether bad news about a circuit, of that span, is in the record.
@@ -277,7 +286,10 @@ func (o *oracles) asked(i *instance, wr executor.Write) {
 func (o *oracles) unsaved(i *instance) { delete(o.telling, i.name) }
 
 // resumed notes that somebody is about to order a resume.
-func (o *oracles) resumed() { o.paused, o.lifted = time.Time{}, o.w.now }
+func (o *oracles) resumed() {
+	o.paused, o.lifted = time.Time{}, o.w.now
+	o.resuming++
+}
 
 // alias lets a mutant send another weight than the one that was stored, so that it
 // is found by what it does and not by its disguise.
@@ -393,11 +405,13 @@ func (o *oracles) acknowledged(sigs []events.Signal, r failover.Receipt) {
 	for _, s := range sigs {
 		if s.Kind == events.Command {
 			orders++
-			if s.Order.Verb == events.OrderPause && s.At.After(o.lifted) && o.paused.IsZero() {
+			o.w.trace.note("the order %s of %s is acknowledged", s.Order.Verb, s.Order.By)
+			if s.Order.Verb == events.OrderPause && s.At.After(o.lifted) && o.resuming == 0 && o.paused.IsZero() {
 				o.paused = o.w.now
 			}
 			if s.Order.Verb == events.OrderResume {
 				o.paused = time.Time{} // one that was late may come after the pause
+				o.resuming = max(0, o.resuming-1)
 			}
 			if s.Order.Verb == events.OrderKill && o.stopped {
 				o.killed = o.w.now
@@ -407,6 +421,10 @@ func (o *oracles) acknowledged(sigs []events.Signal, r failover.Receipt) {
 			continue
 		}
 		n++
+		if s.State == events.Down && s.Link == events.BothLinks && !o.future[s.ID] {
+			name := o.w.est.CircuitOf(s.Resource)
+			o.heard[name] = append(o.heard[name], s.At)
+		}
 		o.must("S17", o.holds(s), "%s was acknowledged and is not stored", s.ID)
 	}
 	sum := r.Applied + r.Repeated + r.SetAside + r.Refused + r.Unknown

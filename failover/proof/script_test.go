@@ -380,6 +380,7 @@ func (w *world) order1(n int, o events.Order) {
 	if o.Verb == events.OrderResume {
 		w.judge.resumed()
 	}
+	w.trace.note("p%d orders %s", n, o.Verb)
 	o.By, o.Key = "p"+strconv.Itoa(n), "key-"+strconv.Itoa(n)
 	w.send(200000+n, []events.Signal{{ID: "s-order-" + strconv.Itoa(n), Kind: events.Command, Observer: events.Person, Source: o.By, At: w.now, Order: &o}})
 }
