@@ -1,11 +1,11 @@
 /* A pause and the kill switch against a plan in flight.
  *
- * Two controllers. The kill switch is in the estate's document, everything else in
- * the group's, which is saved by compare-and-swap. Who sets the switch writes the
- * estate, then touches the group, and only then is told that it is done. A pause is
- * one save of the group. A controller loads the estate, then the group, reads the
- * switch again before each save of an intent, and may be held up between any two of
- * these.
+ * One controller, or two with TWO (safety only). The kill switch is in the estate's
+ * document, everything else in the group's, which is saved by compare-and-swap. Who
+ * sets the switch writes the estate, then touches the group, and only then is told
+ * that it is done. A pause is one save of the group. A controller loads the estate,
+ * then the group, reads the switch again before each save of an intent, and may be
+ * held up between any two of these.
  *
  * Safety:   no intent is stored once the kill was answered; every write that leaves
  *           has a stored intent; no decision is made once a pause was answered; while
@@ -108,11 +108,15 @@ proctype Operator() {
 #ifdef REACH
 proctype Witness() { atomic { calm && kills && pauses && landed == MAXE && phase == 0 -> assert(false) } }
 #endif
-init { atomic { stale[0] = 1; stale[1] = 1; run Controller(0); run Controller(1); run Azure(); run Operator();
+init { atomic { stale[0] = 1; stale[1] = 1; run Controller(0); run Azure();
+#ifdef TWO
+  run Controller(1);
+#endif
+  run Operator();
 #ifdef REACH
   run Witness();
 #endif
 } }
-#ifndef REACH
+#if !defined(REACH) && !defined(TWO)
 ltl goes { <>[] (phase != 2 && (killed || phase == 0) && (killed || paused || landed == MAXE)) }
 #endif

@@ -80,12 +80,12 @@ bit fgt[3];                     /* FORGET: its step is done */
 /* RIVAL(i,t): an open write may bring the other connection to v or above */
 #define RIVAL(i,t,v) (OPEN(i) && con[i] != t && wt[i] >= v)
 
-inline intent(i, old) {
+inline intent(i) {
   st[i] = 1; con[i] = scon[stage]; wt[i] = swt[stage]; ep[i] = epoch;
   low[i] = lowers; whole[i] = (!lowers && (!two || stage)); older[i] = 0; fgt[i] = 0
 }
 inline store() {
-  if :: st[0] == 0 -> intent(0, 0) :: st[0] != 0 && st[1] == 0 -> intent(1, 0) :: else -> intent(2, 0) fi
+  if :: st[0] == 0 -> intent(0) :: st[0] != 0 && st[1] == 0 -> intent(1) :: else -> intent(2) fi
 }
 inline supersede() {            /* what may land is kept, with all its attempts */
 #ifdef FORGET
