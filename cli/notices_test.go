@@ -20,6 +20,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cockroachdb/datadriven"
 	"github.com/rs/zerolog"
 
 	"erfailover/failover/config"
@@ -217,5 +218,52 @@ func TestAllowedNetworks(t *testing.T) {
 		if (err != nil) != (want < 0) || err == nil && len(got) != want {
 			t.Errorf("%q: %v %v", text, got, err)
 		}
+	}
+}
+
+// heard is a channel that keeps what it is sent.
+type heard struct{ got []notify.Message }
+
+func (h *heard) Send(_ context.Context, m []notify.Message) (int, error) {
+	h.got = append(h.got, m...)
+	return len(m), nil
+}
+
+// TestTheEnginesOwnWords runs drills with the real engine and holds that its journal
+// is understood: where each operation goes, and how it ended.
+func TestTheEnginesOwnWords(t *testing.T) {
+	begun, ended, drills := 0, 0, 0
+	datadriven.Walk(t, "testdata/drills", func(t *testing.T, file string) {
+		w := newDrillWorld(t)
+		channel := &heard{}
+		n := notify.New(notify.Options{Store: w.store, Owner: "a", Nonce: randomID, Now: func() time.Time { return w.now }, Streams: noticeStreams(w.p.config),
+			Targets: []notify.Target{{Key: "c", Topics: []notify.Topic{notify.Operation, notify.Drill}, Limits: notify.Machines(), Channel: channel}}})
+		if err := n.Run(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		datadriven.RunTest(t, file, w.run)
+		if err := n.Run(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range channel.got {
+			switch m.Code {
+			case "operation.decided":
+				begun++
+				if m.Operation == "" || m.Epoch == 0 || m.Kind == "" || m.Kind != "settle" && (len(m.From) == 0 || len(m.To) == 0) {
+					t.Errorf("%s: %q is not understood: %+v", file, m.Text, m)
+				}
+			case "operation.ended":
+				ended++
+				if m.Operation == "" || m.Kind == "" || m.Result == "" {
+					t.Errorf("%s: %q is not understood: %+v", file, m.Text, m)
+				}
+			}
+			if m.Topic == notify.Drill {
+				drills++
+			}
+		}
+	})
+	if begun == 0 || ended == 0 || drills == 0 {
+		t.Errorf("%d begun, %d ended, %d of drills", begun, ended, drills)
 	}
 }

@@ -10,6 +10,7 @@
 // itself: its cursor stays, and it is tried again later.
 //
 //	message.go    what a message holds
+//	voice.go      links and requests
 //	meaning.go    what each kind of journal entry means, and to whom
 //	fold.go       many entries to a handful of messages
 //	cursor.go     how far a channel has been told

@@ -35,7 +35,7 @@ type request struct {
 	header map[string]string
 }
 
-// NewWeb checks an address. It sends nothing.
+// newWeb checks an address. It sends nothing.
 func newWeb(name, address string, client *http.Client, render func(Message) ([]request, error)) (*web, error) {
 	u, err := url.Parse(address)
 	if err != nil || u.Scheme != "https" || u.Hostname() == "" || u.User != nil || u.Fragment != "" || u.Opaque != "" {
