@@ -59,7 +59,10 @@ func draw(o Operation) drawing {
 		return d
 	}
 	zero := o.Ledger.Stages[0].At
-	whole := max(o.Ledger.RecoveryMS, o.Ledger.ObjectiveMS, 1)
+	whole := max(o.Ledger.RecoveryMS, 1)
+	if o.moves() {
+		whole = max(whole, o.Ledger.ObjectiveMS)
+	}
 	for _, s := range o.Steps {
 		whole = max(whole, s.DoneAt.Sub(zero).Milliseconds())
 	}
@@ -91,7 +94,7 @@ func draw(o Operation) drawing {
 	for ms := int64(0); ms <= whole; ms += unit {
 		d.Ticks = append(d.Ticks, tick{x(ms), short(ms)})
 	}
-	if o.Ledger.ObjectiveMS > 0 {
+	if o.Ledger.ObjectiveMS > 0 && o.moves() {
 		d.Objective = &tick{x(o.Ledger.ObjectiveMS), "objective " + short(o.Ledger.ObjectiveMS)}
 	}
 	return d
@@ -207,6 +210,7 @@ func (e Evidence) HTML() ([]byte, error) {
 	class, sentence := headline(o)
 	objective := ""
 	switch {
+	case !o.moves(): // it recovers nothing
 	case o.Ledger.Met != nil && *o.Ledger.Met:
 		objective = "within the objective of " + span(o.Ledger.ObjectiveMS)
 	case o.Ledger.Met != nil:

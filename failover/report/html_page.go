@@ -28,11 +28,14 @@ table{border-collapse:collapse;width:100%;margin:.5rem 0}
 th,td{text-align:left;vertical-align:top;padding:.3rem .6rem .3rem 0;border-bottom:1px solid var(--line)}
 thead th{font-weight:600;color:var(--soft);font-size:.86rem}
 .facts th{width:11rem;font-weight:500;color:var(--soft)}
+.wrap{white-space:normal}
 td.n{white-space:nowrap;font-variant-numeric:tabular-nums}
 .hash{font-size:.72em;color:var(--soft);word-break:break-all}
 .draw{overflow-x:auto}
-svg{display:block;max-width:100%}
-svg.line{width:100%;min-width:36rem;height:auto}
+.soft{color:var(--soft)}
+.weights{table-layout:fixed}.weights th:nth-child(1){width:23%}.weights th:nth-child(2),.weights th:nth-child(4){width:13%}.weights th:nth-child(3){width:21%}
+svg{display:block}
+svg.line{max-width:100%;width:100%;min-width:36rem;height:auto}
 svg text{font:12px system-ui,-apple-system,"Segoe UI",Roboto,sans-serif;fill:var(--ink)}
 svg .soft{fill:var(--soft);font-size:11px}
 svg .grid{stroke:var(--line)}
@@ -49,7 +52,7 @@ footer{margin-top:2rem;color:var(--soft);font-size:.86rem}
 <header class="{{.Class}}">
 <h1>{{plain .Title}}: <span class="outcome">{{plain .Outcome}}</span></h1>
 <p class="big">{{plain .Sentence}}</p>
-{{with .Objective}}<p><strong>Recovery {{$.Recovery}}</strong>, {{.}}.</p>{{else}}{{if .O.Ledger.Stages}}<p><strong>{{if .Moves}}Recovery{{else}}Took{{end}} {{.Recovery}}</strong>; no objective was set.</p>{{end}}{{end}}
+{{with .Objective}}<p><strong>Recovery {{$.Recovery}}</strong>, {{.}}.</p>{{else}}{{if .O.Ledger.Stages}}<p><strong>{{if .Moves}}Recovery {{.Recovery}}</strong>; no objective was set.{{else}}It took {{.Recovery}}</strong>; an objective is for recoveries.{{end}}</p>{{end}}{{end}}
 </header>
 <table class="facts"><tbody>
 <tr><th scope="row">Operation</th><td><code>{{plain .O.ID}}</code></td></tr>
@@ -79,11 +82,11 @@ footer{margin-top:2rem;color:var(--soft);font-size:.86rem}
 
 <h2>Weights before, during and after</h2>
 {{range .Gateways}}<h3>{{plain .Name}}</h3>
-<table><thead><tr><th scope="col">connection</th><th scope="col">before</th><th scope="col">during: either weight</th><th scope="col">after</th><th scope="col">how it ended</th></tr></thead><tbody>
+<table class="weights"><thead><tr><th scope="col">connection</th><th scope="col">before</th><th scope="col">during: either weight</th><th scope="col">after</th><th scope="col">how it ended</th></tr></thead><tbody>
 {{range .Changes}}<tr><td>{{plain .Connection}}<br><span class="soft">to {{plain .Circuit}}</span></td>
 <td class="n"><svg width="92" height="12" aria-hidden="true"><rect class="before" x="1" y="1" width="{{coord .BeforeBar}}" height="10"/></svg>{{.Before}}</td>
 <td>{{.During}}</td>
-<td class="n">{{if .Known}}<svg width="92" height="12" aria-hidden="true"><rect class="after" x="1" y="1" width="{{coord .AfterBar}}" height="10"/></svg>{{.After}}{{else}}not known; {{.After}} was wanted{{end}}</td>
+<td class="n">{{if .Known}}<svg width="92" height="12" aria-hidden="true"><rect class="after" x="1" y="1" width="{{coord .AfterBar}}" height="10"/></svg>{{.After}}{{else}}<span class="wrap">not known; {{.After}} was wanted</span>{{end}}</td>
 <td>{{if .Known}}{{.Ended}}{{else}}<strong class="trouble">{{.Ended}}</strong>{{with .Detail}}: {{plain .}}{{end}}{{end}}<br>{{.Attempts}} {{if eq .Attempts 1}}attempt{{else}}attempts{{end}}{{with .Correlation}}, correlation <code>{{plain .}}</code>{{end}}</td></tr>
 {{end}}</tbody></table>
 {{else}}<p>Nothing was planned to be written.</p>

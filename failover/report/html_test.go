@@ -31,6 +31,21 @@ func TestPageStandsAlone(t *testing.T) {
 	}
 }
 
+// TestSettlePage: what moves no traffic is held to no objective.
+func TestSettlePage(t *testing.T) {
+	e, _ := evidence(t)
+	op := failover()
+	op.Kind, op.Result = policy.KindSettle, record.AppliedOK
+	e.Operation = MakeOperation(op, 2*time.Minute)
+	page, err := e.HTML()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text := string(page); strings.Contains(text, "objective of") || strings.Contains(text, "objective 2m") || !strings.Contains(text, "It took 2m15s") {
+		t.Errorf("the page of a settle speaks of a recovery:\n%s", text)
+	}
+}
+
 // TestHostileText puts any text into every place that events and people fill: the
 // page keeps its elements, and what turns text around is gone.
 func TestHostileText(t *testing.T) {
