@@ -94,7 +94,7 @@ func TestProof(t *testing.T) {
 
 	killed, taken := 0, []string{}
 	for _, m := range mutants() {
-		n, by := kill(m, 9000, uint64(24*scale))
+		n, by := kill(m, 50000, uint64(50*scale))
 		if n > 0 {
 			killed++
 		}
@@ -103,7 +103,7 @@ func TestProof(t *testing.T) {
 	for _, line := range taken {
 		fmt.Fprintf(os.Stdout, "mutant  %s\n", line)
 	}
-	metric(t, "mutants killed", float64(killed), float64(len(mutants())-3), fmt.Sprintf("of %d", len(mutants())))
+	metric(t, "mutants killed", float64(killed), float64(len(mutants())-1), fmt.Sprintf("of %d", len(mutants())))
 	known := 0
 	for _, r := range regressions(t) {
 		if !r.known {

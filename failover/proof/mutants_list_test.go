@@ -27,7 +27,7 @@ func mutants() []mutant {
 			}
 			return "", false
 		}},
-		{name: "intents are not stored before the send", store: group(func(w *world, g *record.Group) bool {
+		{name: "intents are not stored before the send", quick: true, store: group(func(w *world, g *record.Group) bool {
 			return g.Operation != nil && slices.ContainsFunc(g.Operation.Steps, func(s executor.StepState) bool { return s.Phase == executor.Intent })
 		}, nil)},
 		{name: "open intents are forgotten", store: group(nil, func(g *record.Group) { g.Intents = nil })},
@@ -41,7 +41,7 @@ func mutants() []mutant {
 				g.Intents[k].Doubt = false
 			}
 		})},
-		{name: "the epoch is used again", load: loaded(func(g *record.Group) { g.Epoch = max(0, g.Epoch-1) })},
+		{name: "the epoch is used again", quick: true, load: loaded(func(g *record.Group) { g.Epoch = max(0, g.Epoch-1) })},
 		{name: "an unknown outcome counts as not applied", net: begins(func(b executor.Begun) executor.Begun {
 			if b.Outcome == executor.Unknown && b.Token == "" {
 				b.Outcome = executor.NotApplied
@@ -54,7 +54,7 @@ func mutants() []mutant {
 			}
 			return b
 		})},
-		{name: "an operation's word is taken without a read", net: func(w *world, n executor.Network) executor.Network { return &believing{Network: n, w: w} }},
+		{name: "an operation's word is taken without a read", quick: true, net: func(w *world, n executor.Network) executor.Network { return &believing{Network: n, w: w} }},
 		{name: "a write may land at once or never: D is nothing", time: func(t failover.Timing) failover.Timing { t.Landing = time.Millisecond; return t }},
 		{name: "no deadline of a send", anytime: true},
 		{name: "Retry-After is not looked at", pacing: true, net: begins(func(b executor.Begun) executor.Begun {
@@ -72,7 +72,7 @@ func mutants() []mutant {
 			}
 			return err
 		}},
-		{name: "idempotency keys are not stored", store: group(nil, func(g *record.Group) { g.Keys = nil })},
+		{name: "idempotency keys are not stored", quick: true, store: group(nil, func(g *record.Group) { g.Keys = nil })},
 		{name: "a pause is not looked at", load: loaded(func(g *record.Group) { g.Pause = nil })},
 		{name: "the kill switch is not looked at", load: func(_ *world, d *record.Document) {
 			if d.Key != record.EstateKey {
@@ -103,9 +103,9 @@ func mutants() []mutant {
 				return r
 			}},
 		{name: "journal rows are lost", rows: func(w *world, _ string, _ *[]record.Row) bool { return w.draw("mutant", w.points, "row")%50 == 0 }},
-		{name: "something else changes with the weight", clobber: true},
+		{name: "something else changes with the weight", quick: true, clobber: true},
 		{name: "break before make: the old path is lowered first", net: func(w *world, n executor.Network) executor.Network { return &breaking{Network: n, w: w} }},
-		{name: "fixed weights: the epoch is not in the weight", net: func(w *world, n executor.Network) executor.Network { return &fixed{Network: n, w: w} }},
+		{name: "fixed weights: the epoch is not in the weight", quick: true, net: func(w *world, n executor.Network) executor.Network { return &fixed{Network: n, w: w} }},
 		{name: "no repair: a running operation is never taken up again", load: loaded(func(g *record.Group) {
 			if g.Operation != nil && g.Operation.Status != record.AwaitingApproval {
 				g.Operation.Status = record.Ended

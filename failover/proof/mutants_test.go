@@ -20,6 +20,7 @@ type mutant struct {
 	store   func(*world, *record.Document) (string, bool)
 	rows    func(*world, string, *[]record.Row) bool
 	anytime bool // the deadline of a send is not looked at
+	quick   bool // found within two seeds from 50000
 	pacing  bool // S22 counts, although it has known failures
 	clobber bool // something else changes with the weight
 }

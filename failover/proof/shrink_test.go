@@ -59,9 +59,14 @@ func reproducer(seed uint64, plan []string) string {
 	return fmt.Sprintf("go test ./failover/proof -run TestReplay -v -seed %d -plan %q", seed, strings.Join(plan, ","))
 }
 
-// TestReplay plays one seed with the faults of -plan.
+// TestReplay plays one seed with the faults of -plan. Without it: a run that is played
+// again with exactly the faults that it met is the same run.
 func TestReplay(t *testing.T) {
 	if *oneSeed == 0 || *planText == "" {
+		free := replay(5, nil, mutant{})
+		if again := replay(5, free.fired, mutant{}); again.trace.hash != free.trace.hash {
+			t.Errorf("with its own %d faults the seed gave trace %x, not %x", len(free.fired), again.trace.hash, free.trace.hash)
+		}
 		return
 	}
 	w := newRun(*oneSeed, func(w *world) {
@@ -77,9 +82,16 @@ func TestReplay(t *testing.T) {
 	}
 }
 
-// TestShrink makes the failure of one seed small.
+// TestShrink makes the failure of one seed small. Without -seed it does so for a
+// mutant: fewer faults, the same oracle.
 func TestShrink(t *testing.T) {
 	if *oneSeed == 0 {
+		m := mutant{clobber: true}
+		w := replay(50001, nil, m)
+		plan := shrink(50001, w.fired, "S8", m, 6)
+		if len(plan) >= len(w.fired) || !fails(replay(50001, plan, m), "S8") {
+			t.Errorf("%d faults, %d after shrinking; does S8 still find it: %t", len(w.fired), len(plan), fails(replay(50001, plan, m), "S8"))
+		}
 		return
 	}
 	w := replay(*oneSeed, nil, named())
