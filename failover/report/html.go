@@ -160,15 +160,17 @@ func (o Operation) changes() []gateway {
 		case executor.Done:
 			c.Known, c.Ended = true, "read back "+stamp(s.DoneAt)
 		case executor.Failed:
-			c.Ended, c.Detail = "FAILED", strings.TrimSpace(s.Error+" "+s.Hint)
+			c.Ended, c.Detail = "FAILED", trouble(s)
 		case executor.Waiting:
-			c.Ended, c.Detail = "not begun", strings.TrimSpace(s.Error+" "+s.Hint)
+			c.Ended, c.Detail = "not begun", trouble(s)
 		case executor.Intent, executor.Sent, executor.Check:
-			c.Ended, c.Detail = "not read back yet", strings.TrimSpace(s.Error+" "+s.Hint)
+			c.Ended, c.Detail = "not read back yet", trouble(s)
 		}
-		c.During = "nothing was sent"
 		switch {
+		case s.BegunAt.IsZero() && s.Attempts == 0:
+			c.During = "nothing was sent"
 		case s.BegunAt.IsZero():
+			c.During = fmt.Sprintf("%d or %d; no request was seen accepted", s.From, s.To)
 		case s.DoneAt.IsZero():
 			c.During = fmt.Sprintf("%d or %d from %s on", s.From, s.To, s.BegunAt.UTC().Format("15:04:05Z"))
 		default:
@@ -179,6 +181,14 @@ func (o Operation) changes() []gateway {
 	return out
 }
 
+// trouble says what went wrong with a write, and what to do about it.
+func trouble(s Step) string {
+	if s.Hint == "" {
+		return s.Error
+	}
+	return strings.TrimPrefix(s.Error+"; what to do: "+s.Hint, "; ")
+}
+
 // leaf returns the name at the end of a resource ID.
 func leaf(id string) string { return id[strings.LastIndexByte(id, '/')+1:] }
 
@@ -187,7 +197,11 @@ func headline(o Operation) (class, sentence string) {
 	to := orNone(o.To)
 	switch o.Result {
 	case record.Proven:
-		return "good", "Traffic moved to " + to + ": every weight was read back, every gateway showed its routes, and traffic was seen."
+		class = "good"
+		if o.Ledger.Met != nil && !*o.Ledger.Met {
+			class = "fair" // it worked, too late
+		}
+		return class, "Traffic moved to " + to + ": every weight was read back, every gateway showed its routes, and traffic was seen."
 	case record.AppliedOK:
 		if !o.moves() {
 			return "good", "Every weight was read back. This operation moves no traffic."

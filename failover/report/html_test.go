@@ -24,7 +24,7 @@ func TestPageStandsAlone(t *testing.T) {
 	if m := regexp.MustCompile(`(?i)<script|<link|<img|<iframe|<object|\ssrc=|\shref=|url\(|@import|https?://|\son[a-z]+=|SECRET`).FindString(text); m != "" {
 		t.Errorf("the page holds %q", m)
 	}
-	for _, want := range []string{"ashburn is down: probe | &lt;b&gt;", "BEYOND the objective of 2m00s", "denied by policy give the role", "raise the local preference", e.Head.Hash, e.Entries[5].Hash, "c-1", "a note", "<code>circuit-down</code>"} {
+	for _, want := range []string{"ashburn is down: probe | &lt;b&gt;", "BEYOND the objective of 2m00s", "denied by policy; what to do: give the role", "no request was seen accepted", `<header class="fair">`, "raise the local preference", e.Head.Hash, e.Entries[5].Hash, "c-1", "a note", "<code>circuit-down</code>"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the page does not say %q", want)
 		}
