@@ -79,7 +79,6 @@ func TestClaim(t *testing.T) {
 	second := &kept{}
 	b := w.notifier("b", all("c", People(), second))
 	first := channelFunc(func(ctx context.Context, m []Message) (int, error) {
-		w.ids++
 		if err := b.Run(ctx); err != nil {
 			t.Error(err)
 		}

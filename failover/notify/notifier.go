@@ -31,7 +31,7 @@ type Options struct {
 	Voice   Voice
 	Owner   string           // names this process
 	Now     func() time.Time // the clock
-	Nonce   func() string    // random, for the record
+	Nonce   func() string    // random, for the record; called from many goroutines
 }
 
 // Notifier tells channels what the journal says. One Run at a time.
