@@ -158,7 +158,7 @@ func take(used *time.Time, now time.Time, burst int, refill time.Duration) bool 
 
 // maxResolves bounds the troubles whose end one summary tells. Those beyond are
 // ended by a person.
-const maxResolves = 500
+const maxResolves = 200
 
 // add counts a message.
 func (h held) add(m Message, now time.Time) held {
@@ -261,6 +261,7 @@ func (h held) join(o held) held {
 		h.Severity = o.Severity
 	}
 	h.Resolves = append(slices.Clone(h.Resolves), o.Resolves...)
+	h.Resolves = h.Resolves[:min(len(h.Resolves), maxResolves)]
 	if o.Since.Before(h.Since) {
 		h.Since = o.Since
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"strings"
 	"testing"
 	"time"
 
@@ -138,5 +139,39 @@ func TestPause(t *testing.T) {
 	}
 	if want := "[5s 10s 20s 40s 1m20s 2m40s 5m20s 10m0s 10m0s 10m0s 10m0s 10m0s]"; fmt.Sprint(got) != want {
 		t.Errorf("got %v", got)
+	}
+}
+
+// TestLargestMessage holds that the largest message that an entry can make fits into
+// the smallest target, however it is written.
+func TestLargestMessage(t *testing.T) {
+	long := strings.Repeat(`"\\é`, 2000)
+	var reasons []string
+	fields := map[string]string{"result": long, "symmetry": long, "action": "hold", "from": strings.Repeat(`c",`, 200)}
+	for range 40 {
+		reasons = append(reasons, long)
+	}
+	v := Voice{Base: "https://er.example", Lift: func(string) string { return long }}
+	for _, code := range []string{"verdict.changed", "operation.decided", "operation.ended", "operation.waiting", "weight.drifted"} {
+		chained, _ := record.Chain(record.Head{}, "group.east", []record.Entry{{At: began, Code: code, Group: "east", Circuit: long, Operation: "op-0123456789abcdef", Reasons: reasons, Actor: long, Text: "failover from " + long, Fields: fields}})
+		n, m, ok := meaning(chained[0], memory{})
+		if !ok {
+			t.Fatal(code)
+		}
+		msg := v.message(chained[0], n, n.topics[0], m)
+		for name, body := range map[string]object{"teams": teamsCard(msg), "slack": slackBlocks(msg), "cloudevent": cloudEvent(msg)} {
+			text, err := encode(body)
+			if err != nil || len(text) > maxPayload {
+				t.Errorf("%s to %s: %d bytes, %v", code, name, len(text), err)
+			}
+		}
+	}
+	h := held{}
+	for i := range 10 * maxResolves {
+		h = h.add(Message{Severity: Resolved, Key: fmt.Sprintf("erfailover/a-group-of-some-length/op-%016x", i), Title: long, Text: long}, began)
+	}
+	f := &folder{now: began}
+	if text, err := encode(cloudEvent(f.summary(h.join(h)))); err != nil || len(text) > maxPayload {
+		t.Errorf("summary: %d bytes, %v", len(text), err)
 	}
 }

@@ -1,6 +1,7 @@
 package notify
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -240,10 +241,14 @@ func (v Voice) message(e record.Entry, n notice, t Topic, m memory) Message {
 	if e.Code == "verdict.changed" {
 		msg.From = slices.DeleteFunc(strings.Split(e.Fields["from"], ","), func(s string) bool { return s == "" })
 	}
-	for _, r := range e.Reasons {
+	for i, r := range e.Reasons {
+		if i == maxWhy {
+			msg.Why = append(msg.Why, Reason{Code: fmt.Sprintf("(%d more)", len(e.Reasons)-i)})
+			break
+		}
 		why := Reason{Code: record.Clean(r, maxWord)}
 		if v.Lift != nil {
-			why.Lift = words(strings.ReplaceAll(v.Lift(r), "GROUP", name))
+			why.Lift = record.Clean(strings.ReplaceAll(v.Lift(r), "GROUP", name), 2*maxWord)
 		}
 		msg.Why = append(msg.Why, why)
 	}

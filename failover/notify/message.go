@@ -79,6 +79,7 @@ const (
 	maxTitle = 160
 	maxText  = 1000
 	maxWord  = 128
+	maxWhy   = 8 // reasons
 )
 
 func words(s string) string { return record.Clean(s, maxText) }
