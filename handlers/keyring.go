@@ -2,19 +2,18 @@ package handlers
 
 import (
 	"context"
-	"crypto"
 	"crypto/rsa"
-	"crypto/sha256"
-	"encoding/base64"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
-	"math/big"
+	"math"
 	"net/http"
 	"strings"
 	"sync"
 	"time"
 
+	"github.com/go-jose/go-jose/v4"
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -27,6 +26,7 @@ const (
 	maxKeySet    = 1 << 20         // bytes of the tenant's keys
 	maxKeys      = 64              // keys that are kept
 	minKeyBits   = 2048            // of an RSA key
+	maxKeyBits   = 8192            // a check with a larger one takes too long
 	keysLast     = 24 * time.Hour  // keys are read anew after this
 	readAgain    = 5 * time.Minute // an unknown key makes us read the keys at most this often
 	readAtStart  = 5 * time.Second // the same while no keys are known at all
@@ -55,56 +55,58 @@ func newKeyring(url string, client *http.Client, now func() time.Time) *keyring 
 	return &keyring{url: url, client: client, now: now}
 }
 
-// header is the part of a token that says how it is signed. Members that could
-// bring a key of the sender's own are refused by name.
-type header struct {
-	Algorithm string         `json:"alg"`
-	Key       string         `json:"kid"`
-	Type      string         `json:"typ"`
-	JWK       jsontext.Value `json:"jwk"`
-	JKU       jsontext.Value `json:"jku"`
-	X5U       jsontext.Value `json:"x5u"`
-	X5C       jsontext.Value `json:"x5c"`
-	Critical  jsontext.Value `json:"crit"`
-	Zip       jsontext.Value `json:"zip"`
+// signed is one token whose signature go-oidc asks for: its oidc.KeySet. go-oidc
+// makes plain text of a key set's error, so the error is kept here.
+type signed struct {
+	ring *keyring
+	jws  *jose.JSONWebSignature
+	err  error
 }
 
-// VerifySignature checks an RS256 token against the tenant's keys.
-func (k *keyring) VerifySignature(ctx context.Context, jwt string) ([]byte, error) {
-	parts := strings.Split(jwt, ".")
-	if len(parts) != 3 {
-		return nil, unauthorized("the token is not a signed JWT")
-	}
-	var raw [3][]byte
-	for i, p := range parts {
-		var err error
-		if raw[i], err = base64.RawURLEncoding.Strict().DecodeString(p); err != nil {
-			return nil, unauthorized("the token is not a signed JWT")
-		}
-	}
-	var h header
-	if err := json.Unmarshal(raw[0], &h); err != nil {
-		return nil, unauthorized("the token's header cannot be read")
-	}
-	switch {
-	case h.Algorithm != "RS256":
-		return nil, unauthorized("the token is not signed with RS256")
-	case h.JWK != nil || h.JKU != nil || h.X5U != nil || h.X5C != nil || h.Critical != nil || h.Zip != nil:
-		return nil, unauthorized("the token's header carries what is not allowed")
-	case h.Type != "" && !strings.EqualFold(h.Type, "JWT") && !strings.EqualFold(h.Type, "at+jwt"):
-		return nil, unauthorized("the token is of another type")
-	case h.Key == "" || len(h.Key) > 256:
-		return nil, unauthorized("the token names no key")
-	}
-	key, err := k.key(ctx, h.Key)
+// VerifySignature checks the token against the tenant's key that it names and
+// returns its payload.
+func (s *signed) VerifySignature(ctx context.Context, _ string) (payload []byte, err error) {
+	defer func() { s.err = err }()
+	key, err := s.ring.key(ctx, s.jws.Signatures[0].Header.KeyID)
 	if err != nil {
 		return nil, err
 	}
-	sum := sha256.Sum256([]byte(parts[0] + "." + parts[1]))
-	if rsa.VerifyPKCS1v15(key, crypto.SHA256, sum[:], raw[2]) != nil {
+	if payload, err = s.jws.Verify(key); err != nil {
 		return nil, unauthorized("the token's signature is wrong")
 	}
-	return raw[1], nil
+	return payload, nil
+}
+
+// parseToken reads a compact JWS that is signed with RS256. Members of its header
+// that could bring a key of the sender's own, or change how the rest is read, are
+// refused by name. The signature is not checked yet.
+func parseToken(token string) (*jose.JSONWebSignature, error) {
+	jws, err := jose.ParseSignedCompact(token, []jose.SignatureAlgorithm{jose.RS256})
+	var alg *jose.ErrUnexpectedSignatureAlgorithm
+	switch {
+	case errors.As(err, &alg):
+		return nil, unauthorized("the token is not signed with RS256")
+	case err != nil || len(jws.Signatures) != 1:
+		return nil, unauthorized("the token is not a signed JWT")
+	}
+	h := jws.Signatures[0].Header
+	if _, err := h.Certificates(x509.VerifyOptions{}); h.JSONWebKey != nil || !errors.Is(err, jose.ErrMissingX5cHeader) {
+		return nil, unauthorized("the token's header carries a key")
+	}
+	for _, name := range []jose.HeaderKey{"jwk", "jku", "x5u", "x5c", "crit", "zip", "b64"} {
+		if _, ok := h.ExtraHeaders[name]; ok {
+			return nil, unauthorized("the token's header carries what is not allowed")
+		}
+	}
+	if v, ok := h.ExtraHeaders[jose.HeaderType]; ok {
+		if typ, _ := v.(string); !strings.EqualFold(typ, "JWT") && !strings.EqualFold(typ, "at+jwt") {
+			return nil, unauthorized("the token is of another type")
+		}
+	}
+	if h.KeyID == "" || len(h.KeyID) > 256 {
+		return nil, unauthorized("the token names no key")
+	}
+	return jws, nil
 }
 
 // key returns the key of that name.
@@ -169,33 +171,25 @@ func (k *keyring) fetch(ctx context.Context) (map[string]*rsa.PublicKey, error) 
 // usable key is an error, so that it never replaces a good one.
 func parseKeys(body []byte) (map[string]*rsa.PublicKey, error) {
 	var set struct {
-		Keys []struct {
-			Kind string `json:"kty"`
-			Use  string `json:"use"`
-			Alg  string `json:"alg"`
-			ID   string `json:"kid"`
-			N    string `json:"n"`
-			E    string `json:"e"`
-		} `json:"keys"`
+		Keys []jsontext.Value `json:"keys"` // one by one: go-jose gives up a set for one strange key
 	}
 	if err := json.Unmarshal(body, &set); err != nil {
 		return nil, errors.New("the authority sent no key set")
 	}
 	out := map[string]*rsa.PublicKey{}
-	for _, j := range set.Keys {
-		if j.Kind != "RSA" || j.ID == "" || (j.Use != "" && j.Use != "sig") || (j.Alg != "" && j.Alg != "RS256") || len(out) == maxKeys {
+	for _, raw := range set.Keys {
+		var j jose.JSONWebKey
+		if len(out) == maxKeys || j.UnmarshalJSON(raw) != nil {
 			continue
 		}
-		n, err1 := base64.RawURLEncoding.DecodeString(j.N)
-		e, err2 := base64.RawURLEncoding.DecodeString(j.E)
-		if err1 != nil || err2 != nil || len(e) == 0 || len(e) > 4 {
+		key, isRSA := j.Key.(*rsa.PublicKey)
+		if !isRSA || j.KeyID == "" || (j.Use != "" && j.Use != "sig") || (j.Algorithm != "" && j.Algorithm != string(jose.RS256)) {
 			continue
 		}
-		key := &rsa.PublicKey{N: new(big.Int).SetBytes(n), E: int(new(big.Int).SetBytes(e).Int64())}
-		if key.N.BitLen() < minKeyBits || key.N.BitLen() > 8192 || key.E < 3 || key.E%2 == 0 {
+		if bits := key.N.BitLen(); bits < minKeyBits || bits > maxKeyBits || key.E < 3 || key.E > math.MaxInt32 || key.E%2 == 0 {
 			continue
 		}
-		out[j.ID] = key
+		out[j.KeyID] = key
 	}
 	if len(out) == 0 {
 		return nil, errors.New("the authority sent no usable key")

@@ -30,6 +30,7 @@ const (
 	backoff   = "github.com/cenkalti/backoff/v4"
 	bbolt     = "go.etcd.io/bbolt"
 	cron      = "github.com/robfig/cron/v3"
+	jose      = "github.com/go-jose/go-jose/v4"
 	jsonv2    = "github.com/go-json-experiment/json"
 	oidc      = "github.com/coreos/go-oidc/v3"
 	porcupine = "github.com/anishathalye/porcupine"
@@ -84,7 +85,7 @@ var table = map[string]row{
 	"failover/eventhub":          {kind: free, ours: []string{record, fault}, others: []string{azure, backoff, jsonv2}},
 	"failover/probe":             {kind: free, ours: []string{topology, "events"}},
 	"failover/notify":            {kind: free, ours: []string{record, report, "events", fault}, others: []string{azure, backoff, jsonv2}},
-	"handlers":                   {kind: free, ours: []string{"failover", "events", record, report, config, fault}, others: []string{zerolog, jsonv2, oidc, promet}},
+	"handlers":                   {kind: free, ours: []string{"failover", "events", record, report, config, fault}, others: []string{zerolog, jsonv2, oidc, jose, promet}},
 	"handlers/page":              {kind: free, ours: []string{record, report, policy, planner, health, executor, topology, "events", fault}, others: []string{jsonv2}},
 	"handlers/appzip":            {kind: free, others: []string{jsonv2}},
 	"handlers/hosttest":          {kind: free, others: []string{jsonv2, cron}},
