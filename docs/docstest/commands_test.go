@@ -83,7 +83,7 @@ func call(line string, whole bool) error {
 	if !whole && len(c.Flags().Args()) == 0 {
 		return nil
 	}
-	if c.HasSubCommands() && c != tree && len(c.Flags().Args()) > 0 {
+	if c.HasSubCommands() && !c.Runnable() && c != tree && len(c.Flags().Args()) > 0 {
 		return errors.New("there is no such command below " + c.Name())
 	}
 	return c.ValidateArgs(c.Flags().Args())
