@@ -85,14 +85,14 @@ func mutants() []mutant {
 			}
 		}},
 		{name: "others' weights are overwritten", load: loaded(func(g *record.Group) { g.Drift = nil }), store: group(nil, func(g *record.Group) { g.Drift = nil })},
-		{name: "silence counts as health", rule: func(r failover.GroupRules) failover.GroupRules {
+		{name: "silence counts as health", pacing: true, rule: func(r failover.GroupRules) failover.GroupRules {
 			r.Policy.Fresh = 24 * time.Hour
 			r.Health.MaxAge = nil
 			r.Health.MaxAge = aged(24 * time.Hour)
 			return r
 		}},
 		{name: "no cool-down", rule: func(r failover.GroupRules) failover.GroupRules { r.Policy.CoolDown = 0; return r }},
-		{name: "home is trusted at once", rule: func(r failover.GroupRules) failover.GroupRules {
+		{name: "home is trusted at once", pacing: true, rule: func(r failover.GroupRules) failover.GroupRules {
 			r.Health.HoldUp, r.Policy.Failback.After = 0, 0
 			return r
 		}},

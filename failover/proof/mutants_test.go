@@ -21,7 +21,7 @@ type mutant struct {
 	rows    func(*world, string, *[]record.Row) bool
 	anytime bool // the deadline of a send is not looked at
 	quick   bool // found within two seeds from 50000
-	pacing  bool // S22 counts, although it has known failures
+	pacing  bool // what has known failures counts too
 	clobber bool // something else changes with the weight
 }
 
