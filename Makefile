@@ -80,7 +80,7 @@ fuzz: ## Every fuzz target for FUZZTIME (20s)
 
 .PHONY: models
 models: ## The Spin models of docs/models: every verdict, with states and time
-	$(GO) test -count=1 -v -run '^TestModels$$' ./docs/models/modelstest
+	$(GO) test -count=1 -v -run '^TestModels$$' ./docs/modelstest
 
 .PHONY: bench
 bench: ## The table of docs/performance.md, then benchmarks; BENCH=Fold COUNT=10 narrows and repeats
