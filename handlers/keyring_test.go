@@ -1,8 +1,10 @@
 package handlers
 
 import (
+	"crypto"
 	"crypto/rand"
 	"crypto/rsa"
+	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
 	"math/big"
@@ -52,6 +54,7 @@ func TestTokenEdges(t *testing.T) {
 			h["jwk"] = object{"kty": "RSA", "n": b64(k.N.Bytes()), "e": b64(big.NewInt(int64(k.E)).Bytes())}
 		}, 401},
 		"a payload that is not base64": {func(h, _ object) { h["b64"] = false }, 401},
+		"critical":                     {func(h, _ object) { h["crit"] = []string{"b64"} }, 401},
 		"a type that is a number":      {func(h, _ object) { h["typ"] = 1 }, 401},
 		"an access token's own type":   {func(h, _ object) { h["typ"] = "at+jwt" }, 200},
 		"no type":                      {func(h, _ object) { delete(h, "typ") }, 200},
@@ -70,13 +73,27 @@ func TestTokenEdges(t *testing.T) {
 			t.Errorf("%s: got %d, want 401", name, got)
 		}
 	}
+	head, _ := json.Marshal(object{"alg": "RS256", "kid": "k1", "b64": false})
+	claims, _ := base64.RawURLEncoding.DecodeString(p[1])
+	sum := sha256.Sum256([]byte(b64(head) + "." + string(claims)))
+	sig, err := rsa.SignPKCS1v15(nil, signing()[0], crypto.SHA256, sum[:])
+	if got := ask(b64(head) + "." + p[1] + "." + b64(sig)); err != nil || got != 401 {
+		t.Errorf("signed over the bare claims: got %d, want 401; error %v", got, err)
+	}
+	e.clock.ns.Add(int64(6 * time.Minute))
+	for name, v := range map[string]any{"alg": "RS512", "kid": strings.Repeat("k", 257), "jku": "https://evil.example/keys", "typ": "JOSE"} {
+		bad := issuer.token(now, ana, []string{"reader"}, func(h, _ object) { h["kid"] = "new"; h[name] = v })
+		if got := ask(bad); got != 401 {
+			t.Errorf("a wrong %s: got %d, want 401", name, got)
+		}
+	}
 	if issuer.reads != reads {
-		t.Errorf("%d reads of the keys within five minutes of the last", issuer.reads-reads)
+		t.Errorf("%d reads of the keys for tokens that need none", issuer.reads-reads)
 	}
 }
 
-// TestKeyFlood: 10,000 unknown keys from many callers at once cost one read, and so
-// does everybody's first token.
+// TestKeyFlood: 10,000 unknown keys from many callers in five minutes cost one read,
+// and so does everybody's first token.
 func TestKeyFlood(t *testing.T) {
 	issuer, clock := newTenant(t), &hands{}
 	clock.ns.Store(at.UnixNano())
@@ -102,8 +119,12 @@ func TestKeyFlood(t *testing.T) {
 		t.Fatalf("100 first tokens: %d found their key after %d reads, want all after 1", found, issuer.reads)
 	}
 	for turn := range 3 {
-		clock.ns.Add(int64(readAgain))
-		if found := flood(10_000, func(i int) string { return fmt.Sprintf("x%d-%d", turn, i) }); found != 0 || issuer.reads != turn+2 {
+		clock.ns.Add(int64(5 * time.Minute)) // since the last read was begun, at least
+		unknown := func(i int) string {
+			clock.ns.Add(int64(29 * time.Millisecond)) // 4 min 50 s for all
+			return fmt.Sprintf("x%d-%d", turn, i)
+		}
+		if found := flood(10_000, unknown); found != 0 || issuer.reads != turn+2 {
 			t.Fatalf("10,000 unknown keys: %d found, %d reads in all, want %d", found, issuer.reads, turn+2)
 		}
 	}
