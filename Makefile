@@ -102,8 +102,8 @@ package: ## dist/app.zip, ready for a function app on Linux
 
 .PHONY: proof
 proof: ## The simulator that tries to break the engine: seeds, crash sweeps, mutants; under 4 minutes
-	GOGC=400 $(GO) test -count=1 -timeout 20m ./failover/proof -run 'TestProof|TestRegress|TestOraclesFire' -proof
+	GOGC=400 $(GO) test -v -count=1 -timeout 20m ./failover/proof -run 'TestProof|TestRegress|TestOraclesFire' -proof
 
 .PHONY: nightly
 nightly: ## The same with larger bounds and fresh seeds; FIRST=n chooses them
-	GOGC=400 $(GO) test -count=1 -timeout 12h ./failover/proof -run 'TestProof|TestRegress|TestOraclesFire' -nightly -first $(or $(FIRST),$(shell date +%Y%m%d)0000)
+	GOGC=400 $(GO) test -v -count=1 -timeout 12h ./failover/proof -run 'TestProof|TestRegress|TestOraclesFire' -nightly -first $(or $(FIRST),$(shell date +%Y%m%d)0000)
