@@ -204,7 +204,7 @@ func openIntents(op *record.Operation, now time.Time, landing time.Duration) []r
 			at = now
 		}
 		out = append(out, record.OpenIntent{WriteID: s.WriteID, Connection: s.Connection, Operation: op.ID, Epoch: op.Plan.Epoch, To: s.To,
-			At: at, Until: later(at.Add(landing), s.Doubt), Token: s.Token, Settle: op.Plan.Settle, Doubt: now.Before(s.Doubt)})
+			At: at, Until: later(at.Add(landing), s.Doubt), Token: s.Token, Settle: op.Plan.Settle, Doubt: !s.Doubt.IsZero()})
 	}
 	return out
 }
@@ -230,6 +230,9 @@ func (w *work) stamps(v policy.Verdict) record.Stamps {
 // needsApproval reports whether a person must agree before an operation runs.
 // Settling moves no traffic and needs nobody.
 func (w *work) needsApproval(v policy.Verdict) bool {
+	if v.Kind == policy.KindFailback && w.g.Drill != "" && !w.now.Before(w.g.DrillUntil) {
+		return false // the end of a drill was agreed to with its beginning
+	}
 	return w.rules.Policy.Mode == policy.Approve && v.Kind != policy.KindSettle
 }
 

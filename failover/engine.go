@@ -171,11 +171,14 @@ func (e *Engine) Tick(ctx context.Context) error {
 		if next.IsZero() || next.After(deadline) || !now.Before(deadline) || ctx.Err() != nil {
 			return errors.Join(errs...)
 		}
-		if err := e.Clock.Sleep(ctx, max(next.Sub(now), 20*time.Millisecond)); err != nil {
+		if err := e.Clock.Sleep(ctx, max(next.Sub(now), leastSleep)); err != nil {
 			return errors.Join(errs...)
 		}
 	}
 }
+
+// leastSleep is the least time between two beats of one Tick.
+const leastSleep = 250 * time.Millisecond
 
 // sooner returns the earlier of two instants; zero means never.
 func sooner(a, b time.Time) time.Time {

@@ -2,6 +2,7 @@ package failover
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -10,6 +11,7 @@ import (
 
 	"erfailover/failover/executor"
 	"erfailover/failover/fault"
+	"erfailover/failover/health"
 	"erfailover/failover/planner"
 	"erfailover/failover/policy"
 	"erfailover/failover/record"
@@ -74,7 +76,8 @@ func (w *work) apply(ctx context.Context, op *record.Operation) error {
 	if killed && executor.Count(op.Steps, w.now).Open == 0 {
 		return nil // nothing may still land; the rest waits until the switch is lifted
 	}
-	env := executor.Env{Net: w.Network, Timing: w.Timing.Timing, Now: w.Clock.Now, ID: w.ID, Hold: killed,
+	dead := w.deadTarget(op)
+	env := executor.Env{Net: w.Network, Timing: w.Timing.Timing, Now: w.Clock.Now, ID: w.ID, Hold: killed || dead,
 		Save: func(ctx context.Context, steps []executor.StepState) error {
 			w.journalSteps(op, phases)
 			return w.keep(ctx)
@@ -83,6 +86,11 @@ func (w *work) apply(ctx context.Context, op *record.Operation) error {
 		return err
 	}
 	t := executor.Count(op.Steps, w.Clock.Now())
+	if dead && !t.Ended() && t.Open == 0 && t.Done == 0 {
+		op.Notes = append(op.Notes, list(op.Plan.To)+" went down before anything was written")
+		op.Status, op.Result, w.dirty = record.Ended, record.FailedOp, true
+		return nil
+	}
 	if !t.Ended() {
 		return nil
 	}
@@ -108,6 +116,16 @@ func (w *work) apply(ctx context.Context, op *record.Operation) error {
 	}
 	w.prepareChecks(ctx, op)
 	return nil
+}
+
+// deadTarget reports whether a raise's target has gone down since it was decided:
+// nothing new is sent then. What may still land is followed to its end, and a newer
+// decision outbids it. A person who overrode the proof wanted it so.
+func (w *work) deadTarget(op *record.Operation) bool {
+	if op.Plan.Settle || len(op.Plan.To) == 0 || slices.Contains(op.Verdict.Overridden, policy.CandidateUnproven) || slices.Contains(op.Verdict.Overridden, policy.HoldUp) {
+		return false
+	}
+	return !slices.ContainsFunc(op.Plan.To, func(c string) bool { return w.view.Circuits[c].State != health.Down })
 }
 
 // journalSteps writes down steps that have ended since phases were noted.
@@ -227,61 +245,6 @@ func (w *work) converged(op *record.Operation) error {
 	return nil
 }
 
-// verify looks for traffic on the new circuits: byte counters that move.
-func (w *work) verify(ctx context.Context, op *record.Operation) error {
-	t := op.Traffic
-	now := w.Clock.Now()
-	if t == nil || now.Before(t.NotBefore) {
-		return nil
-	}
-	w.dirty = true
-	t.After = w.traffic(ctx, op.Plan.To)
-	t.Seen = moved(t.Before, t.After)
-	if !t.Seen && now.Before(t.Deadline) {
-		t.NotBefore = now.Add(w.Timing.Poll)
-		return nil
-	}
-	op.Status, op.Result = record.Ended, record.AppliedOK
-	if !t.Seen {
-		op.Notes = append(op.Notes, "no traffic was seen on "+list(op.Plan.To)+" in time")
-		return nil
-	}
-	op.Stamps.Verify = now
-	if !op.Stamps.Converge.IsZero() {
-		op.Result = record.Proven
-	}
-	return nil
-}
-
-// traffic reads byte counters; circuits whose counters cannot be read are left out.
-func (w *work) traffic(ctx context.Context, circuits []string) map[string]record.TrafficReading {
-	var refs []executor.Ref
-	for _, name := range circuits {
-		if c, ok := w.estate.Facts.Circuit(name); ok {
-			refs = append(refs, executor.Ref{Kind: executor.RefTraffic, ID: c.ID})
-		}
-	}
-	out := map[string]record.TrafficReading{}
-	for _, got := range w.Network.Read(ctx, refs) {
-		if got.Err == nil && got.Traffic != nil {
-			out[w.estate.Facts.CircuitOf(got.Ref.ID)] = record.TrafficReading{At: got.At, Bytes: *got.Traffic}
-		}
-	}
-	return out
-}
-
-// moved reports whether, on every circuit, bytes from Azure were counted since the
-// first look.
-func moved(before, after map[string]record.TrafficReading) bool {
-	for name, b := range before {
-		a, ok := after[name]
-		if !ok || a.Bytes.Out[0]+a.Bytes.Out[1] <= b.Bytes.Out[0]+b.Bytes.Out[1] {
-			return false
-		}
-	}
-	return len(before) > 0
-}
-
 // finish ends the running operation and stores it whole.
 func (w *work) finish(ctx context.Context, op *record.Operation) error {
 	now := w.Clock.Now()
@@ -301,6 +264,10 @@ func (w *work) finish(ctx context.Context, op *record.Operation) error {
 	}
 	if op.Kind == policy.KindFailback && !failed && w.g.Drill != "" {
 		w.note(record.Entry{Code: CodeDrillEnded, Text: "drill " + w.g.Drill + " is over: traffic is home"})
+		w.g.Drill, w.g.DrillUntil = "", time.Time{}
+	}
+	if op.Kind == policy.KindDrill && failed && !slices.ContainsFunc(op.Steps, func(s executor.StepState) bool { return s.Phase == executor.Done }) {
+		w.note(record.Entry{Code: CodeDrillEnded, Text: "drill " + w.g.Drill + " is over: its move failed, traffic never left home"})
 		w.g.Drill, w.g.DrillUntil = "", time.Time{}
 	}
 	w.archive(op, op.Result)

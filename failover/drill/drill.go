@@ -222,6 +222,8 @@ func moving(d Document, in Input) (Document, []events.Order) {
 			continue
 		}
 		switch {
+		case in.Group.Drill != d.ID && s.Result == record.FailedOp:
+			return finish(d, in, Failed, "the move failed; traffic never left home"), nil
 		case in.Group.Drill != d.ID:
 			return finish(d, in, Overtaken, "real trouble came before traffic had moved"), nil
 		case s.Result == record.Proven, s.Result == record.AppliedOK:

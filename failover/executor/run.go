@@ -146,6 +146,9 @@ func judge(s *StepState, r Reading, env Env) {
 			return
 		}
 		if s.AppliedAt.IsZero() {
+			if until := s.IntentAt.Add(env.Timing.Landing); !s.Doubt.IsZero() && until.After(s.Doubt) {
+				s.Doubt = until // an earlier attempt may be the one that landed: the newest is in doubt too
+			}
 			s.AppliedAt = now
 		}
 		s.Phase, s.DoneAt, s.Token, s.Error, s.Hint = Done, now, "", "", ""

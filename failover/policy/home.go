@@ -78,6 +78,13 @@ func homeGates(in Input, v *Verdict) []Finding {
 			v.Reads = append(v.Reads, name)
 			continue
 		}
+		if end := b.GoodSince.Add(in.Health.HoldUp); !byOrder && !b.GoodSince.IsZero() && in.Now.Before(end) {
+			out = append(out, Finding{Code: HoldUp, Circuit: name, Until: end, Text: fmt.Sprintf("%s has been good without a break since %s, not yet for %s", name, clock(b.GoodSince), in.Health.HoldUp)})
+		}
+		if text := unproven(in, name, b); text != "" {
+			out = append(out, Finding{Code: CandidateUnproven, Circuit: name, Text: text})
+			v.Reads = append(v.Reads, name)
+		}
 		if n := goodObservers(b); n < min(freshForReturn, in.Health.Observers) {
 			out = append(out, Finding{Code: ObserversStale, Circuit: name, Text: fmt.Sprintf("%d fresh observers speak for %s, %d are needed", n, name, min(freshForReturn, in.Health.Observers))})
 			v.Reads = append(v.Reads, name)
