@@ -8,6 +8,8 @@ const fs = require('fs');
 const [, , rheaPath, key, cert, hub, count] = process.argv;
 const rhea = require(rheaPath);
 process.stdin.on('end', () => process.exit(0)).resume();
+// A transfer to a link that was stolen this instant ends that session, not the namespace.
+process.on('uncaughtException', (e) => console.error('stand-in: ' + e.message));
 
 const ids = Array.from({ length: Number(count) }, (_, i) => String(i));
 const log = Object.fromEntries(ids.map((id) => [id, []])); // events by partition
