@@ -8,8 +8,14 @@ const fs = require('fs');
 const [, , rheaPath, key, cert, hub, count] = process.argv;
 const rhea = require(rheaPath);
 process.stdin.on('end', () => process.exit(0)).resume();
-// A transfer to a link that was stolen this instant ends that session, not the namespace.
-process.on('uncaughtException', (e) => console.error('stand-in: ' + e.message));
+
+// A transfer to a link that is gone ends the connections, which clients dial anew, not the namespace.
+const connections = new Set();
+process.on('uncaughtException', (e) => {
+  console.error('stand-in: ' + e.message);
+  for (const c of connections) c.socket.destroy();
+  connections.clear();
+});
 
 const ids = Array.from({ length: Number(count) }, (_, i) => String(i));
 const log = Object.fromEntries(ids.map((id) => [id, []])); // events by partition
@@ -19,6 +25,8 @@ let turn = 0;
 
 const container = rhea.create_container({ tcp_no_delay: true });
 container.sasl_server_mechanisms.enable_anonymous();
+container.on('connection_open', ({ connection }) => connections.add(connection));
+container.on('disconnected', ({ connection }) => connections.delete(connection));
 
 // Clients send to $cbs, $management, the hub or one of its partitions.
 container.on('receiver_open', ({ receiver }) => {
