@@ -4,9 +4,9 @@ package e2e
 
 import (
 	"context"
-	"errors"
 	"crypto/rand"
 	"crypto/x509"
+	"errors"
 	"net/http"
 	"slices"
 	"strings"
