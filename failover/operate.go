@@ -86,12 +86,8 @@ func (w *work) apply(ctx context.Context, op *record.Operation) error {
 		return err
 	}
 	t := executor.Count(op.Steps, w.Clock.Now())
-	if dead && !t.Ended() && t.Open == 0 && t.Done == 0 {
-		op.Notes = append(op.Notes, list(op.Plan.To)+" went down before anything was written")
-		op.Status, op.Result, w.dirty = record.Ended, record.FailedOp, true
-		return nil
-	}
-	if !t.Ended() {
+	called := dead && !t.Ended() && t.Open == 0 // off: whoever was moved must not wait there
+	if !t.Ended() && !called {
 		return nil
 	}
 	w.dirty = true
@@ -104,6 +100,11 @@ func (w *work) apply(ctx context.Context, op *record.Operation) error {
 		}
 	}
 	w.carry()
+	if called {
+		op.Notes = append(op.Notes, list(op.Plan.To)+" went down when "+count(t.Done)+" of "+count(t.Total)+" writes were done; the rest was called off")
+		op.Status, op.Result = record.Ended, record.FailedOp
+		return nil
+	}
 	if t.Failed > 0 {
 		op.Status, op.Result = record.Ended, record.FailedOp
 		return nil
@@ -253,8 +254,8 @@ func (w *work) finish(ctx context.Context, op *record.Operation) error {
 	failed := op.Result == record.FailedOp
 	w.note(record.Entry{Code: CodeEnded, Text: string(op.Kind) + " ended: " + string(op.Result), Fields: map[string]string{"result": string(op.Result), "symmetry": string(op.Symmetry)}})
 	w.g.FailedAt = time.Time{}
-	if failed {
-		w.g.FailedAt = now
+	if executor.Count(op.Steps, now).Failed > 0 {
+		w.g.FailedAt = now // an operation whose target died is no reason to wait: the next one has another target
 	}
 	if !failed && op.Kind != policy.KindSettle {
 		w.g.LastMove, w.g.Undone = now, op.Verdict.Undo
