@@ -127,7 +127,7 @@ func (r *run) observe(ctx context.Context, name string, signals []events.Signal)
 		entries := notes(&doc, next, name, signals, now)
 		next, changes := r.step(next, now)
 		entries = append(entries, changes...)
-		if tally.Applied == 0 && len(entries) == 0 && maps.Equal(next.Tracks, doc.Memory.Tracks) {
+		if tally.Applied == 0 && len(entries) == 0 && next.LastBad.Equal(doc.Memory.LastBad) && maps.Equal(next.Tracks, doc.Memory.Tracks) {
 			return tally, nil
 		}
 		doc.Memory = next

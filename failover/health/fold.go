@@ -18,7 +18,7 @@ func Believe(t Track, m Memory, r Rule, now time.Time) Belief {
 	ask := s.wantsReadAt(t, r)
 	b := Belief{
 		Circuit: m.Circuit, State: t.State, Since: t.Since,
-		BadSince: t.BadSince, GoodSince: t.GoodSince, Confirmed: t.Confirmed,
+		BadSince: t.BadSince, GoodSince: t.GoodSince, LastBad: m.LastBad, Confirmed: t.Confirmed,
 		Links: s.links, Bad: s.bad, Good: s.good,
 		Observers: s.saying, Needed: s.needed,
 		WantsRead: !ask.IsZero() && !now.Before(ask),

@@ -159,6 +159,7 @@ type Memory struct {
 	Evidence    []Evidence          `json:"evidence,omitempty"`    // sorted by observer, source, resource, peering, link; at most 256
 	Maintenance []MaintenanceWindow `json:"maintenance,omitempty"` // sorted by start; ended ones are dropped after a day; at most 64
 	Tracks      map[string]Track    `json:"tracks,omitempty"`      // by group name
+	LastBad     time.Time           `json:"last_bad,omitzero"`     // newest event time at which anybody called a link down, also when it was told late; the customer's own acts apart
 	Applied     int64               `json:"applied"`               // signals that changed the memory, ever
 	Repeated    int64               `json:"repeated"`              // repeats and late arrivals, ever
 }
@@ -203,6 +204,7 @@ type Belief struct {
 	Since       time.Time      `json:"since,omitzero"`
 	BadSince    time.Time      `json:"bad_since,omitzero"`
 	GoodSince   time.Time      `json:"good_since,omitzero"`
+	LastBad     time.Time      `json:"last_bad,omitzero"` // newest event time at which anybody called a link down, as Memory has it
 	Confirmed   time.Time      `json:"confirmed,omitzero"`
 	Links       [2]State       `json:"links"`                // primary, secondary
 	Bad         []Evidence     `json:"bad,omitempty"`        // fresh evidence against it, strongest first

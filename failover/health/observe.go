@@ -37,7 +37,7 @@ type Tally struct {
 
 // Observe folds signals about m.Circuit into its memory. The newest claim of each
 // source about each link stands, by the source's own event time; so repeats, late
-// arrivals and the order within a batch change nothing. A claim of unknown state
+// arrivals and the order within a batch change nothing but LastBad, which is a maximum. A claim of unknown state
 // is kept: the source now says nothing. Tentative claims are kept only when they
 // are bad. The given memory is not changed. est may be nil; with it, a signal that
 // names another configured circuit is refused.
@@ -63,6 +63,9 @@ func Observe(m Memory, sigs []events.Signal, est *topology.Estate, now time.Time
 		case s.Tentative && (s.State == events.Up || s.State == events.Unknown):
 			n.Tentative++
 		default:
+			if s.State == events.Down && !s.UserAction && (s.Peering == events.AnyPeering || s.Peering == events.Private) {
+				m.LastBad = later(m.LastBad, at)
+			}
 			m.claim(evidenceOf(s), &n)
 		}
 	}

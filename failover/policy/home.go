@@ -81,6 +81,9 @@ func homeGates(in Input, v *Verdict) []Finding {
 		if end := b.GoodSince.Add(in.Health.HoldUp); !byOrder && !b.GoodSince.IsZero() && in.Now.Before(end) {
 			out = append(out, Finding{Code: HoldUp, Circuit: name, Until: end, Text: fmt.Sprintf("%s has been good without a break since %s, not yet for %s", name, clock(b.GoodSince), in.Health.HoldUp)})
 		}
+		if end := b.LastBad.Add(in.Health.HoldUp); !byOrder && in.Now.Before(end) { // news that came late, or with better news, broke no spell
+			out = append(out, Finding{Code: HoldUp, Circuit: name, Until: end, Text: fmt.Sprintf("%s was said to be down at %s, less than %s ago", name, clock(b.LastBad), in.Health.HoldUp)})
+		}
 		if text := unproven(in, name, b); text != "" {
 			out = append(out, Finding{Code: CandidateUnproven, Circuit: name, Text: text})
 			v.Reads = append(v.Reads, name)

@@ -94,7 +94,7 @@ func TestProof(t *testing.T) {
 
 	killed, taken := 0, []string{}
 	for _, m := range mutants() {
-		n, by := kill(m, 50000, uint64(50*scale))
+		n, by := kill(m, 50000, uint64(200*scale))
 		if n > 0 {
 			killed++
 		}
