@@ -124,8 +124,10 @@ const (
 type Order struct {
 	Verb      Verb      `json:"verb"`
 	Group     string    `json:"group,omitzero"`     // group name; "" for the whole estate (kill, unkill, evacuate)
-	From      string    `json:"from,omitzero"`      // evacuate: the peering location or provider to leave
+	From      string    `json:"from,omitzero"`      // evacuate: the peering location or provider to leave; with a lever: the circuit to cut, "" is the first that carries
 	To        string    `json:"to,omitzero"`        // wanted circuit; "" lets the policy choose
+	Lever     Lever     `json:"lever,omitzero"`     // drill and failover: what is pulled; "" moves weights
+	Link      Link      `json:"link,omitzero"`      // with lever link: the link that is cut
 	MakeHome  bool      `json:"make_home,omitzero"` // switchover only: the new circuit becomes home
 	Operation string    `json:"operation,omitzero"` // approve, cancel: the operation meant
 	Plan      string    `json:"plan,omitzero"`      // approve: the plan ID that was read
@@ -134,5 +136,29 @@ type Order struct {
 	Overrides []string  `json:"overrides,omitzero"` // reason codes of guards to override, by name
 	Break     bool      `json:"break,omitzero"`     // break-glass: may override the last-path guard too
 	Key       string    `json:"key,omitzero"`       // Idempotency-Key
-	Until     time.Time `json:"until,omitzero"`     // pause: when it ends by itself; zero means until resumed
+	Until     time.Time `json:"until,omitzero"`     // pause: when it ends by itself, zero means until resumed; drill: when it is undone at the latest
+}
+
+// Lever is a way to move traffic. Weights prefer another circuit; every other lever
+// cuts a path, and what was cut is put back by a deadline that is stored before.
+type Lever string
+
+const (
+	LeverWeight     Lever = "weight"     // routing weights
+	LeverDisconnect Lever = "disconnect" // site failover test: a gateway leaves the circuits of one peering location
+	LeverLink       Lever = "link"       // circuit link failover test: one link of two; drills only
+	LeverPeering    Lever = "peering"    // disable the private peering, for everybody; a person must always agree
+)
+
+// Levers returns the closed list.
+func Levers() []Lever { return []Lever{LeverWeight, LeverDisconnect, LeverLink, LeverPeering} }
+
+// Cuts reports whether a lever takes a path away, so that it must be put back.
+func (l Lever) Cuts() bool {
+	switch l {
+	case LeverDisconnect, LeverLink, LeverPeering:
+		return true
+	case LeverWeight, "":
+	}
+	return false
 }

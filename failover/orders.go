@@ -33,6 +33,9 @@ func (r *run) accept(ctx context.Context, s events.Signal) ([]string, error) {
 	default:
 		return nil, &fault.Error{Op: "accept order", Target: string(o.Verb), Kind: fault.Invalid, Hint: "order failover, switchover, failback, evacuate, drill, pause, resume, acknowledge, approve, cancel, kill or unkill", Err: fmt.Errorf("there is no order of that name")}
 	}
+	if err := checkLever(*o); err != nil {
+		return nil, err
+	}
 	if o.Verb == events.OrderKill || o.Verb == events.OrderUnkill {
 		return r.groups, r.killSwitch(ctx, o)
 	}

@@ -228,6 +228,10 @@ func until(a, b time.Time) time.Time {
 func judgeOrder(in Input, v Verdict) Verdict {
 	o := in.Order
 	v.By, v.MakeHome = o.By, o.MakeHome
+	if o.Lever.Cuts() {
+		v.Reasons = []Finding{{Code: LeverUnfit, Text: "lever " + string(o.Lever) + " is not part of this version"}}
+		return v
+	}
 	switch o.Verb {
 	case events.OrderFailover:
 		v.Kind = KindFailover

@@ -35,6 +35,9 @@ const (
 	SKUReach             Reason = "sku-reach"             // the candidate's SKU does not reach a gateway's region
 	WeightRange          Reason = "weight-range"          // the raised weight would pass 32000
 	LastPath             Reason = "last-path"             // it would leave a gateway without a usable path
+	LeverOff             Reason = "lever-off"             // the group's levers do not name the one that was ordered
+	LeverUnfit           Reason = "lever-unfit"           // the lever cannot be pulled here: Azure would refuse it, or it would cut too much
+	LeverHeld            Reason = "lever-held"            // a lever of this group is pulled, or is being put back
 	BlastRadius          Reason = "blast-radius"          // too many operations at once or in the hour
 	ApprovalAwaited      Reason = "approval-awaited"      // a person must agree first
 )
@@ -57,6 +60,7 @@ const (
 	OnStandby      Reason = "on-standby"       // traffic is on a standby, home is not back
 	CircuitDown    Reason = "circuit-down"     // an active circuit is down
 	CircuitLame    Reason = "circuit-degraded" // an active circuit is degraded and the group moves for that
+	WeightInert    Reason = "weight-inert"     // the weights are in place and the traffic stayed where it was
 	Ordered        Reason = "ordered"          // a person ordered it
 	HomeHealthy    Reason = "home-healthy"     // home passed every gate
 	Undo           Reason = "undo"             // the last move made it worse
@@ -98,9 +102,9 @@ func Reasons() []Reason {
 		KillSwitch, Paused, ObserveOnly, Blind, OperationRunning, DrillRunning, IntentOpen, Drifted,
 		HoldDown, Unconfirmed, InMaintenance, UserInitiated, OneLink, Lossy, Damped, CoolDown, LastFailed,
 		NoCandidate, NoPath, CandidateUnproven, CandidateMaintenance, SharedFate, PrefixesUncovered,
-		Headroom, SKUReach, WeightRange, LastPath, BlastRadius, ApprovalAwaited,
+		Headroom, SKUReach, WeightRange, LastPath, LeverOff, LeverUnfit, LeverHeld, BlastRadius, ApprovalAwaited,
 		FailbackManually, StandbyTime, HoldUp, ObserversStale, OutsideWindow, BaselineNotHome, BaselineUnknown, SettleWaits,
-		Well, OnStandby, CircuitDown, CircuitLame, Ordered, HomeHealthy, Undo, AlreadyThere, SettleDue, Superseded, ChangedUnderUs,
+		Well, OnStandby, CircuitDown, CircuitLame, WeightInert, Ordered, HomeHealthy, Undo, AlreadyThere, SettleDue, Superseded, ChangedUnderUs,
 		OtherPeering, UpdateOnly, Recovered, StaleNews, UnknownTarget, SaidNothing, BadNews, OwnEcho, ForeignWrite,
 	}
 }

@@ -1,6 +1,10 @@
 package policy
 
-import "time"
+import (
+	"time"
+
+	"erfailover/events"
+)
 
 // Mode says how far a group's automation may go by itself.
 type Mode string
@@ -29,12 +33,14 @@ const (
 )
 
 // Lever is a way to move traffic; a group's levers are tried in order.
-type Lever string
+type Lever = events.Lever
 
+// The levers, by the names that this package has for them.
 const (
-	LeverWeight     Lever = "weight"     // routing weights
-	LeverDisconnect Lever = "disconnect" // gateway site failover test
-	LeverPeering    Lever = "peering"    // disable the private peering; needs approval
+	LeverWeight     = events.LeverWeight
+	LeverDisconnect = events.LeverDisconnect
+	LeverLink       = events.LeverLink
+	LeverPeering    = events.LeverPeering
 )
 
 // Rule is what one group's policy allows.

@@ -84,6 +84,7 @@ type Group struct {
 	DrillUntil time.Time                 `json:"drill_until,omitzero"` // any instance takes traffic home after this
 	Restored   time.Time                 `json:"restored,omitzero"`    // when others' weights were last put back
 	Operation  *Operation                `json:"operation,omitempty"`
+	Cuts       []Cut                     `json:"cuts,omitempty"`    // levers that are pulled, or not yet known to be back
 	Intents    []OpenIntent              `json:"intents,omitempty"` // writes of superseded operations that may still land
 	Reads      []SlowRead                `json:"reads,omitempty"`
 	Orders     []Order                   `json:"orders,omitempty"` // accepted, not yet judged

@@ -41,6 +41,9 @@ var words = map[policy.Reason]Words{
 	policy.SKUReach:             {"Does the candidate's SKU reach the region of every gateway?", "use a Premium circuit, or --override sku-reach"},
 	policy.WeightRange:          {"Is there room for a higher weight?", "set lower weights at rest: Azure takes at most 32000"},
 	policy.LastPath:             {"Would every gateway keep a usable path?", "choose a circuit that is not down; break-glass with --override last-path is the only way past this"},
+	policy.LeverOff:             {"Do the group's levers name the one that was ordered?", "add it to the group's levers in the configuration"},
+	policy.LeverUnfit:           {"Can the lever be pulled here without cutting more than is meant?", "read what it says: another peering location on the gateway, both links, or another lever"},
+	policy.LeverHeld:            {"Is every lever of this group put back?", "put it back: erfailover failback GROUP; or wait for its deadline"},
 	policy.BlastRadius:          {"Are few enough operations running or begun in the last hour?", "wait, or --override blast-radius"},
 	policy.ApprovalAwaited:      {"Has a person agreed to the operation that waits?", "approve it or cancel it: erfailover approve GROUP, erfailover cancel GROUP"},
 
@@ -57,6 +60,7 @@ var words = map[policy.Reason]Words{
 	policy.OnStandby:      {"Does home carry the traffic?", "bring the traffic home first: erfailover failback GROUP"},
 	policy.CircuitDown:    {},
 	policy.CircuitLame:    {},
+	policy.WeightInert:    {},
 	policy.Ordered:        {},
 	policy.HomeHealthy:    {},
 	policy.Undo:           {},
