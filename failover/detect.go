@@ -114,7 +114,7 @@ func (r *run) observe(ctx context.Context, name string, signals []events.Signal)
 	key, stream := record.CircuitKey(name), "circuit."+name
 	for range casAttempts {
 		doc := record.Circuit{Schema: record.Schema, Memory: health.Memory{Circuit: name}}
-		etag, err := r.load(ctx, key, "circuit", &doc)
+		etag, err := r.load(ctx, key, &doc)
 		if err != nil {
 			return health.Tally{}, err
 		}
@@ -297,7 +297,7 @@ func (r *run) changeEstate(ctx context.Context, change func(now time.Time) bool)
 		}
 		facts := r.estate.Facts
 		r.estate = record.Estate{Schema: record.Schema}
-		if r.etag, err = r.load(ctx, record.EstateKey, "estate", &r.estate); err != nil {
+		if r.etag, err = r.load(ctx, record.EstateKey, &r.estate); err != nil {
 			return err
 		}
 		if err := r.flush(ctx, record.EstateKey, &r.estate.Trail); err != nil {

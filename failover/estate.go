@@ -17,7 +17,7 @@ import (
 
 // load reads a document into v and returns its ETag; "" and no error when there is
 // none.
-func (e *Engine) load(ctx context.Context, key, kind string, v any) (string, error) {
+func (e *Engine) load(ctx context.Context, key string, v any) (string, error) {
 	doc, err := e.Store.Load(ctx, key)
 	if errors.Is(err, fault.NotFound) {
 		return "", nil
@@ -25,14 +25,7 @@ func (e *Engine) load(ctx context.Context, key, kind string, v any) (string, err
 	if err != nil {
 		return "", err
 	}
-	body, err := record.Migrate(kind, doc.Body)
-	if err != nil {
-		return "", err
-	}
-	if err := json.Unmarshal(body, v); err != nil {
-		return "", &fault.Error{Op: "read record", Target: key, Kind: fault.Corrupt, Hint: "the stored document is not what this version writes; restore it from a backup", Err: err}
-	}
-	return doc.ETag, nil
+	return doc.ETag, record.Decode(key, doc.Body, v)
 }
 
 // save writes v under key by compare-and-swap, then brings its journal entries
@@ -93,7 +86,7 @@ func (e *Engine) settled(stream string, t *record.Trail) {
 func (r *run) loadEstate(ctx context.Context) error {
 	for range casAttempts {
 		r.estate = record.Estate{Schema: record.Schema}
-		etag, err := r.load(ctx, record.EstateKey, "estate", &r.estate)
+		etag, err := r.load(ctx, record.EstateKey, &r.estate)
 		if err != nil {
 			return err
 		}

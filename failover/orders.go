@@ -179,7 +179,7 @@ func (r *run) killSwitch(ctx context.Context, o *events.Order) error {
 // lookAtSwitch reads the kill switch anew: a call may be older than the order.
 func (r *run) lookAtSwitch(ctx context.Context) error {
 	estate := record.Estate{Schema: record.Schema}
-	if _, err := r.load(ctx, record.EstateKey, "estate", &estate); err != nil {
+	if _, err := r.load(ctx, record.EstateKey, &estate); err != nil {
 		return err
 	}
 	r.estate.Killed = estate.Killed

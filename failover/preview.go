@@ -25,7 +25,7 @@ func (e *Engine) Preview(ctx context.Context, group string, order *events.Order)
 	quiet := New(e.Settings)
 	quiet.Store = readOnly{e.Store}
 	r := &run{Engine: quiet, log: e.Log.With().Str("door", "preview").Logger()}
-	if _, err := r.load(ctx, record.EstateKey, "estate", &r.estate); err != nil {
+	if _, err := r.load(ctx, record.EstateKey, &r.estate); err != nil {
 		return Preview{}, err
 	}
 	if len(r.estate.Facts.Connections) == 0 {

@@ -82,7 +82,7 @@ func (r *run) change(ctx context.Context, name string, change func(*record.Group
 // may have left behind.
 func (r *run) loadGroup(ctx context.Context, name string) (record.Group, string, error) {
 	g := record.Group{Schema: record.Schema, Name: name}
-	etag, err := r.load(ctx, record.GroupKey(name), "group", &g)
+	etag, err := r.load(ctx, record.GroupKey(name), &g)
 	if err != nil {
 		return g, "", err
 	}
@@ -127,7 +127,7 @@ func (w *work) recall(ctx context.Context, name string) (health.Memory, error) {
 	key, stream := record.CircuitKey(name), "circuit."+name
 	for range casAttempts {
 		doc := record.Circuit{Schema: record.Schema, Memory: health.Memory{Circuit: name}}
-		etag, err := w.load(ctx, key, "circuit", &doc)
+		etag, err := w.load(ctx, key, &doc)
 		if err != nil {
 			return health.Memory{}, err
 		}

@@ -1,9 +1,11 @@
 package record
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/go-json-experiment/json"
@@ -50,6 +52,44 @@ func Migrate(kind string, body []byte) ([]byte, error) {
 		return nil, &fault.Error{Op: "migrate document", Target: kind, Kind: fault.Internal, Err: errors.New("no such kind of document")}
 	}
 	return l.climb(kind, body)
+}
+
+// Decode reads the document under key into v, a pointer to today's type of its
+// kind, climbing the ladder first when an older version wrote it. Its errors are
+// Migrate's.
+func Decode(key string, body []byte, v any) error {
+	var err error
+	kind := KindOfKey(key)
+	if l, known := ladders()[kind]; !known || leading(body) != l.current() {
+		if body, err = Migrate(kind, body); err != nil {
+			return err
+		}
+	}
+	if err = json.Unmarshal(body, v); err != nil {
+		return &fault.Error{Op: "read record", Target: key, Kind: fault.Corrupt, Hint: "the stored document is not what this version writes; restore it from a backup", Err: err}
+	}
+	return nil
+}
+
+// leading returns the schema version of a document that names it first, as all do
+// that this program writes; 0 for any other.
+func leading(body []byte) int {
+	d := jsontext.NewDecoder(bytes.NewReader(body))
+	if t, err := d.ReadToken(); err != nil || t.Kind() != jsontext.KindBeginObject {
+		return 0
+	}
+	if t, err := d.ReadToken(); err != nil || t.String() != "schema" {
+		return 0
+	}
+	t, err := d.ReadToken()
+	if err != nil || t.Kind() != jsontext.KindNumber {
+		return 0
+	}
+	version, err := strconv.Atoi(t.String())
+	if err != nil {
+		return 0
+	}
+	return version
 }
 
 // KindOfKey returns the kind of the document that key names: its first segment.

@@ -150,3 +150,20 @@ func FuzzMigrate(f *testing.F) {
 		}
 	})
 }
+
+// TestDecode: a document is read the same way wherever its version stands, and what
+// cannot be read says which document it is.
+func TestDecode(t *testing.T) {
+	for _, body := range []string{`{"schema":1,"name":"east","epoch":7}`, `{"name":"east","schema":1,"epoch":7}`} {
+		var g Group
+		if err := Decode(GroupKey("east"), []byte(body), &g); err != nil || g.Epoch != 7 || g.Schema != 1 {
+			t.Errorf("%s: %+v, %v", body, g, err)
+		}
+	}
+	for _, body := range []string{``, `null`, `[1]`, `{"schema":1,`, `{"schema":1,"epoch":"seven"}`, `{"schema":99}`, `{"schema":"1"}`, `{"schema":1e0}`, `{"epoch":7}`, `{"schema":1,"epoch":7,"epoch":8}`} {
+		var g Group
+		if err := Decode(GroupKey("east"), []byte(body), &g); fault.KindOf(err) != fault.Corrupt {
+			t.Errorf("%s is read as %+v, %v", body, g, err)
+		}
+	}
+}
