@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -175,6 +176,10 @@ func operationID(p planner.Plan, now time.Time) string {
 // begin makes an operation the group's running one. It is stored with its first
 // intents, before the first write.
 func (w *work) begin(op *record.Operation) {
+	for i := range op.Steps {
+		s := &op.Steps[i]
+		s.NotBefore = later(s.NotBefore, w.g.Told[s.Gateway])
+	}
 	w.g.Operation, w.g.Epoch, w.g.QuietSince = op, op.Plan.Epoch, time.Time{}
 	w.note(record.Entry{Code: CodeDecided, Actor: op.By, Reasons: op.Verdict.Codes(),
 		Text: string(op.Kind) + " from " + list(op.Plan.From) + " to " + list(op.Plan.To), Fields: map[string]string{"writes": count(len(op.Steps))}})
@@ -188,8 +193,24 @@ func (w *work) begin(op *record.Operation) {
 func (w *work) supersede(by *record.Operation) {
 	old := w.g.Operation
 	w.g.Intents = append(w.g.Intents, openIntents(old, w.now, w.Timing.Landing)...)
+	w.heed(old)
 	w.note(record.Entry{Code: CodeSuperseded, Reasons: []string{string(policy.Superseded)}, Text: old.ID + " is superseded by " + by.ID})
 	w.archive(old, record.Overtaken)
+}
+
+// heed keeps what Azure told an operation that is over: a newer one on the same
+// gateway waits for it too.
+func (w *work) heed(op *record.Operation) {
+	maps.DeleteFunc(w.g.Told, func(_ string, until time.Time) bool { return !w.now.Before(until) })
+	for _, s := range op.Steps {
+		if !w.now.Before(s.Told) {
+			continue
+		}
+		if w.g.Told == nil {
+			w.g.Told = map[string]time.Time{}
+		}
+		w.g.Told[s.Gateway] = later(w.g.Told[s.Gateway], s.Told)
+	}
 }
 
 // openIntents returns the writes of an operation that may still land.

@@ -251,6 +251,7 @@ func (w *work) finish(ctx context.Context, op *record.Operation) error {
 	now := w.Clock.Now()
 	op.Stamps.End = now
 	w.g.Intents = append(w.g.Intents, openIntents(op, now, w.Timing.Landing)...)
+	w.heed(op)
 	failed := op.Result == record.FailedOp
 	w.note(record.Entry{Code: CodeEnded, Text: string(op.Kind) + " ended: " + string(op.Result), Fields: map[string]string{"result": string(op.Result), "symmetry": string(op.Symmetry)}})
 	w.g.FailedAt = time.Time{}

@@ -294,6 +294,7 @@ func begun(s *StepState, b Begun, env Env) {
 	}
 	if b.Err != nil {
 		s.note(b.Err)
+		s.told(now, b.Err)
 	}
 	if b.Sent && s.BegunAt.IsZero() {
 		s.BegunAt = now
@@ -356,6 +357,15 @@ func pause(attempts int, err error) time.Duration {
 		return f.RetryAfter
 	}
 	return wait
+}
+
+// told notes until when the server itself asked to be left alone: whoever writes on
+// this gateway next must wait for it too, or the wait begins anew.
+func (s *StepState) told(now time.Time, err error) {
+	var f *fault.Error
+	if errors.As(err, &f) && f.RetryAfter > 0 && now.Add(f.RetryAfter).After(s.Told) {
+		s.Told = now.Add(f.RetryAfter)
+	}
 }
 
 func (s *StepState) note(err error) {

@@ -29,6 +29,7 @@ type StepState struct {
 	FirstAt     time.Time `json:"first_at,omitzero"`   // first intent of the step
 	Token       Token     `json:"token,omitzero"`      // Sent only; never shown
 	NotBefore   time.Time `json:"not_before,omitzero"` // the next look or attempt is not earlier
+	Told        time.Time `json:"told,omitzero"`       // Azure said not to come back to this gateway before
 	Rest        string    `json:"rest,omitzero"`       // hash of the rest of the body before our write
 	IntentAt    time.Time `json:"intent_at,omitzero"`  // of the newest attempt
 	Doubt       time.Time `json:"doubt,omitzero"`      // an earlier attempt of unknown outcome may land until then

@@ -57,7 +57,7 @@ func mutants() []mutant {
 		{name: "an operation's word is taken without a read", quick: true, net: func(w *world, n executor.Network) executor.Network { return &believing{Network: n, w: w} }},
 		{name: "a write may land at once or never: D is nothing", time: func(t failover.Timing) failover.Timing { t.Landing = time.Millisecond; return t }},
 		{name: "no deadline of a send", anytime: true},
-		{name: "Retry-After is not looked at", pacing: true, net: begins(func(b executor.Begun) executor.Begun {
+		{name: "Retry-After is not looked at", net: begins(func(b executor.Begun) executor.Begun {
 			b.RetryAfter = 0
 			if f, ok := b.Err.(*fault.Error); ok {
 				e := *f
@@ -85,14 +85,14 @@ func mutants() []mutant {
 			}
 		}},
 		{name: "others' weights are overwritten", load: loaded(func(g *record.Group) { g.Drift = nil }), store: group(nil, func(g *record.Group) { g.Drift = nil })},
-		{name: "silence counts as health", pacing: true, rule: func(r failover.GroupRules) failover.GroupRules {
+		{name: "silence counts as health", rule: func(r failover.GroupRules) failover.GroupRules {
 			r.Policy.Fresh = 24 * time.Hour
 			r.Health.MaxAge = nil
 			r.Health.MaxAge = aged(24 * time.Hour)
 			return r
 		}},
 		{name: "no cool-down", rule: func(r failover.GroupRules) failover.GroupRules { r.Policy.CoolDown = 0; return r }},
-		{name: "home is trusted at once", pacing: true, rule: func(r failover.GroupRules) failover.GroupRules {
+		{name: "home is trusted at once", rule: func(r failover.GroupRules) failover.GroupRules {
 			r.Health.HoldUp, r.Policy.Failback.After = 0, 0
 			return r
 		}},

@@ -21,7 +21,6 @@ type mutant struct {
 	rows    func(*world, string, *[]record.Row) bool
 	anytime bool // the deadline of a send is not looked at
 	quick   bool // found within two seeds from 50000
-	pacing  bool // what has known failures counts too
 	clobber bool // something else changes with the weight
 }
 

@@ -4,7 +4,6 @@ import (
 	"flag"
 	"fmt"
 	"runtime"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -81,7 +80,7 @@ func TestExplore(t *testing.T) {
 		}
 		said := map[string]bool{}
 		for _, f := range w.judge.found {
-			if !said[f.oracle] && (*seeds > 0 || !excused(f)) {
+			if !said[f.oracle] {
 				said[f.oracle] = true
 				byOracle[f.oracle] = append(byOracle[f.oracle], fmt.Sprintf("seed %d: %s", w.seed, f))
 			}
@@ -118,9 +117,8 @@ func TestMutants(t *testing.T) {
 // it was not found.
 func kill(m mutant, from, most uint64) (taken uint64, by string) {
 	sweepSeeds(from, most, func(w *world) { w.mutant = m }, func(w *world) bool {
-		i := slices.IndexFunc(w.judge.found, func(f finding) bool { return m.pacing || !excused(f) })
-		if i >= 0 && (taken == 0 || w.seed-from+1 < taken) {
-			taken, by = w.seed-from+1, w.judge.found[i].oracle
+		if len(w.judge.found) > 0 && (taken == 0 || w.seed-from+1 < taken) {
+			taken, by = w.seed-from+1, w.judge.found[0].oracle
 		}
 		return taken == 0
 	})

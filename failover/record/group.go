@@ -86,6 +86,7 @@ type Group struct {
 	Operation  *Operation                `json:"operation,omitempty"`
 	Cuts       []Cut                     `json:"cuts,omitempty"`    // levers that are pulled, or not yet known to be back
 	Intents    []OpenIntent              `json:"intents,omitempty"` // writes of superseded operations that may still land
+	Told       map[string]time.Time      `json:"told,omitempty"`    // by gateway: Azure said not to come back before, to an operation that is over
 	Reads      []SlowRead                `json:"reads,omitempty"`
 	Orders     []Order                   `json:"orders,omitempty"` // accepted, not yet judged
 	Keys       map[string]Use            `json:"keys,omitempty"`   // idempotency keys of the last day
