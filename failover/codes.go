@@ -36,7 +36,9 @@ const (
 	CodeDrillBegun     = "drill.begun"
 	CodeDrillOvertaken = "drill.overtaken"
 	CodeDrillEnded     = "drill.ended"
-	CodeAsked          = "read.asked" // a slow read was begun
+	CodeAsked          = "read.asked"       // a slow read was begun
+	CodeRejoined       = "journal.rejoined" // record and journal came back from different instants
+	CodeRebased        = "record.rebased"   // the network shows a decision of ours that the record has lost
 )
 
 // casAttempts bounds how often a lost compare-and-swap is tried again in one call.

@@ -341,6 +341,10 @@ func (w *work) approve(ctx context.Context, o events.Order) error {
 		return err
 	}
 	w.lookAtWeights(ctx, true)
+	if w.g.Operation == nil { // the record turned out to be older than the network
+		answer(&w.g, "refused: what was approved is no longer what would be done; it is proposed anew", "", w.now)
+		return w.keepAndAgain(ctx)
+	}
 	w.g.Operation = nil
 	v, err := w.judge(ctx, op.Order)
 	if err != nil {

@@ -118,7 +118,9 @@ func (r *run) observe(ctx context.Context, name string, signals []events.Signal)
 		if err != nil {
 			return health.Tally{}, err
 		}
-		if err := r.flush(ctx, stream, &doc.Trail); err != nil {
+		if etag, err = r.flush(ctx, key, etag, stream, &doc, &doc.Trail); conflict(err) {
+			continue
+		} else if err != nil {
 			return health.Tally{}, err
 		}
 		r.settled(stream, &doc.Trail)
@@ -300,7 +302,7 @@ func (r *run) changeEstate(ctx context.Context, change func(now time.Time) bool)
 		if r.etag, err = r.load(ctx, record.EstateKey, &r.estate); err != nil {
 			return err
 		}
-		if err := r.flush(ctx, record.EstateKey, &r.estate.Trail); err != nil {
+		if r.etag, err = r.flush(ctx, record.EstateKey, r.etag, record.EstateKey, &r.estate, &r.estate.Trail); err != nil {
 			return err
 		}
 		if r.estate.At.IsZero() {

@@ -74,13 +74,13 @@ type Settings struct {
 type Engine struct {
 	Settings
 	mu      sync.Mutex
-	flushed map[string]uint64      // newest journal row known to be stored, by stream
+	flushed map[string]record.Head // end of what is known to be stored of the journal, by stream
 	turns   map[string]*sync.Mutex // one call at a time takes a group further, by group
 }
 
 // New returns an engine over the settings.
 func New(s Settings) *Engine {
-	return &Engine{Settings: s, flushed: map[string]uint64{}, turns: map[string]*sync.Mutex{}}
+	return &Engine{Settings: s, flushed: map[string]record.Head{}, turns: map[string]*sync.Mutex{}}
 }
 
 // turn returns the lock of a group. It keeps the calls of one process from taking

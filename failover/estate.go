@@ -39,36 +39,89 @@ func (e *Engine) save(ctx context.Context, key, etag, stream string, v any, t *r
 	if err != nil {
 		return "", err
 	}
-	return next, e.flush(ctx, stream, t)
+	return e.flush(ctx, key, next, stream, v, t)
 }
 
-// flush appends a trail's pending entries to the journal. It is repeated after a
-// crash: rows are numbered, and one that is there already is passed over.
-func (e *Engine) flush(ctx context.Context, stream string, t *record.Trail) error {
+// flush appends a trail's pending entries to the journal and returns the ETag of
+// the document v that holds the trail. It is repeated after a crash: rows are
+// numbered, and one that is there already is passed over. A record or a journal that
+// came back from an older copy fits no more: it is rejoined, and the document is
+// saved for that.
+func (e *Engine) flush(ctx context.Context, key, etag, stream string, v any, t *record.Trail) (string, error) {
+	for attempt := range casAttempts {
+		rows, err := e.unflushed(stream, t)
+		if err != nil || len(rows) == 0 {
+			return etag, err
+		}
+		err = e.Store.Append(ctx, stream, rows)
+		if err == nil {
+			end := rows[len(rows)-1].Seq
+			e.mu.Lock()
+			e.flushed[stream] = record.Head{Seq: end, Hash: t.Pending[len(t.Pending)-1].Hash}
+			e.mu.Unlock()
+			return etag, nil
+		}
+		if !conflict(err) && !errors.Is(err, fault.Invalid) {
+			return "", err
+		}
+		rejoined, again := record.Rejoin(ctx, e.Store, stream, t, record.Entry{At: e.Clock.Now(), Code: CodeRejoined})
+		if again != nil {
+			return "", again
+		}
+		switch {
+		case !rejoined && attempt == 0:
+			continue // another instance has just appended these rows
+		case !rejoined:
+			return "", err
+		}
+		e.Log.Error().Str("event", CodeRejoined).Str("stream", stream).Uint64("head", t.Head.Seq).Err(err).Msg("the record and its journal are not of one instant: an older copy came back; the chain goes on behind what is there")
+		body, err := json.Marshal(v, json.Deterministic(true))
+		if err != nil {
+			return "", &fault.Error{Op: "write record", Target: key, Kind: fault.Internal, Err: err}
+		}
+		if etag, err = e.Store.Save(ctx, record.Document{Key: key, ETag: etag, Nonce: e.ID(), Body: body}); err != nil {
+			return "", err
+		}
+	}
+	return "", contended(key)
+}
+
+// unflushed returns the pending entries that are not known to be stored. What was
+// known is forgotten when the chain is another one: the record went back.
+func (e *Engine) unflushed(stream string, t *record.Trail) ([]record.Row, error) {
 	e.mu.Lock()
 	known := e.flushed[stream]
+	if other(known, t) {
+		known = record.Head{}
+		delete(e.flushed, stream)
+	}
 	e.mu.Unlock()
 	var rows []record.Row
 	for _, entry := range t.Pending {
-		if entry.Seq <= known {
+		if entry.Seq <= known.Seq {
 			continue
 		}
 		row, err := entry.Row()
 		if err != nil {
-			return err
+			return nil, err
 		}
 		rows = append(rows, row)
 	}
-	if len(rows) == 0 {
-		return nil
+	return rows, nil
+}
+
+// other reports whether a trail is not the continuation of the chain whose end is
+// known to be stored, as far as the trail can tell.
+func other(known record.Head, t *record.Trail) bool {
+	if t.Head.Seq < known.Seq {
+		return true
 	}
-	if err := e.Store.Append(ctx, stream, rows); err != nil {
-		return err
+	for _, entry := range t.Pending {
+		if (entry.Seq == known.Seq && entry.Hash != known.Hash) || (entry.Seq == known.Seq+1 && entry.Prev != known.Hash) {
+			return true
+		}
 	}
-	e.mu.Lock()
-	e.flushed[stream] = max(e.flushed[stream], rows[len(rows)-1].Seq)
-	e.mu.Unlock()
-	return nil
+	return false
 }
 
 // settled drops the entries that are known to be in the journal, so that they are
@@ -77,7 +130,9 @@ func (e *Engine) settled(stream string, t *record.Trail) {
 	e.mu.Lock()
 	known := e.flushed[stream]
 	e.mu.Unlock()
-	t.Pending = slices.DeleteFunc(t.Pending, func(entry record.Entry) bool { return entry.Seq <= known })
+	if !other(known, t) {
+		t.Pending = slices.DeleteFunc(t.Pending, func(entry record.Entry) bool { return entry.Seq <= known.Seq })
+	}
 }
 
 // loadEstate reads the estate document, and discovers what is not known yet. A
@@ -90,8 +145,9 @@ func (r *run) loadEstate(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		r.etag = etag
-		if err := r.flush(ctx, record.EstateKey, &r.estate.Trail); err != nil {
+		if r.etag, err = r.flush(ctx, record.EstateKey, etag, record.EstateKey, &r.estate, &r.estate.Trail); conflict(err) {
+			continue
+		} else if err != nil {
 			return err
 		}
 		now := r.Clock.Now()

@@ -43,10 +43,12 @@ type scene struct {
 	limits  policy.Limits
 	engines map[string]*Engine
 	ids     int
-	printed map[string]int
-	beat    time.Duration // between ticks of "wait"
-	who     string        // the instance that acts
-	config  int           // changes of the configuration
+	printed map[string]int // rows, by stream
+	told    int            // lines of Azure's log
+	beat    time.Duration  // between ticks of "wait"
+	who     string         // the instance that acts
+	config  int            // changes of the configuration
+	kept    *recordtest.Memory
 }
 
 func newScene(t testing.TB) *scene {
@@ -154,17 +156,43 @@ func (s *scene) run(t *testing.T, d *datadriven.TestData) string {
 		return "ok"
 	case "azure": // azure fault=(busy,denied) | land=90s | down | up | write=gw1-ashburn weight=500 | session="ashburn primary" state=down | freeze | thaw | stall=dallas
 		return s.cmdAzure(d)
+	case "copy": // copy: the record as it is now, for a later "restore"
+		s.kept = s.store.Clone()
+		return "ok"
+	case "restore": // restore [only=(documents)|(journal)]: the copy comes back, as when a storage account fails over
+		return s.cmdRestore(d)
 	case "weights":
 		return s.weights()
 	case "status":
 		return s.status()
 	case "log": // what reached Azure since the last time
-		return s.since("azure", s.azure.log)
+		return s.since(s.azure.log)
 	case "record": // what is stored, without the tokens' text
 		return s.cmdRecord(d)
 	}
 	d.Fatalf(t, "unknown command %q", d.Cmd)
 	return ""
+}
+
+func (s *scene) cmdRestore(d *datadriven.TestData) string {
+	docs, rows := s.kept, s.kept
+	if d.HasArg("only") {
+		part := ""
+		d.ScanArgs(s.t, "only", &part)
+		switch part {
+		case "documents":
+			rows = nil
+		case "journal":
+			docs = nil
+		default:
+			d.Fatalf(s.t, "restore only %q?", part)
+		}
+	}
+	s.store.RestoreParts(docs, rows)
+	for stream, n := range s.printed {
+		s.printed[stream] = min(n, len(s.store.Rows(stream)))
+	}
+	return "ok"
 }
 
 func (s *scene) cmdEstate(d *datadriven.TestData) string {
@@ -474,9 +502,9 @@ func (s *scene) news() string {
 	return b.String()
 }
 
-func (s *scene) since(name string, log []string) string {
-	out := strings.Join(log[s.printed[name]:], "\n")
-	s.printed[name] = len(log)
+func (s *scene) since(log []string) string {
+	out := strings.Join(log[s.told:], "\n")
+	s.told = len(log)
 	return out
 }
 

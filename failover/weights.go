@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"erfailover/failover/executor"
@@ -79,10 +80,19 @@ func (w *work) take(c executor.ConnectionState) {
 	if found == ours || w.expected(c.ID, found) {
 		return
 	}
+	n, decided := w.decidedBy(c)
+	if decided && n > w.g.Epoch {
+		delete(w.g.Drift, c.ID)
+		w.rebase(c, n)
+		return
+	}
 	if _, told := w.g.Drift[c.ID]; told && before.Weight == c.Weight {
 		return
 	}
-	if w.lateLanding(c) {
+	if decided && w.lost() {
+		return // another write of what the record has lost
+	}
+	if decided {
 		w.note(record.Entry{Code: CodeLate, Text: "an old write of ours to " + short(c.ID) + " landed late; its lower weight changes nothing", Fields: map[string]string{"connection": c.ID, "weight": weight(c.Weight), "epoch": c.Epoch}})
 		w.log.Warn().Str("event", CodeLate).Str("group", w.g.Name).Str("connection", c.ID).Str("epoch", c.Epoch).Msg("a write landed later than it should have been able to")
 		return
@@ -118,13 +128,47 @@ func (w *work) restores() bool {
 	return w.g.Restored.IsZero() || w.g.Restored.Equal(w.now) || !w.now.Before(w.g.Restored.Add(tugPause))
 }
 
-// lateLanding reports whether a connection carries the very weight and tag of an
-// earlier decision of ours.
-func (w *work) lateLanding(c executor.ConnectionState) bool {
+// decidedBy returns the epoch of the decision of ours whose very weight and tag a
+// connection carries, and whether there is one.
+func (w *work) decidedBy(c executor.ConnectionState) (epoch int64, ok bool) {
 	n, err := strconv.ParseInt(c.Epoch, 10, 64)
 	base := planner.Base(&w.estate.Facts, w.topo, c.Gateway, w.g.Baseline, nil)
-	return err == nil && n > 0 && n <= w.g.Epoch && int64(c.Weight) == int64(base)+n
+	return n, err == nil && n > 0 && int64(c.Weight) == int64(base)+n
 }
+
+// rebase takes in a decision of ours that the record does not know: an older copy of
+// the record came back, after a failover of the storage account or from a backup. The
+// network is the newer witness. What the record thinks is running is older than what
+// stands, so it ends; and since the writes of what was lost are lost too, nothing new
+// is decided until none of them can land any more.
+func (w *work) rebase(c executor.ConnectionState, epoch int64) {
+	now := w.Clock.Now()
+	w.note(record.Entry{Code: CodeRebased, Epoch: epoch, Reasons: []string{string(policy.IntentOpen)},
+		Text:   short(c.ID) + " carries a decision of ours, epoch " + strconv.FormatInt(epoch, 10) + ", that the record has lost; it is taken over",
+		Fields: map[string]string{"connection": c.ID, "weight": weight(c.Weight), "epoch": c.Epoch, "known": strconv.FormatInt(w.g.Epoch, 10)}})
+	w.log.Error().Str("event", CodeRebased).Str("group", w.g.Name).Str("connection", c.ID).Int64("epoch", epoch).Int64("known", w.g.Epoch).Msg("the record is older than the network: a copy of it came back; what stands in Azure is taken over")
+	if op := w.g.Operation; op != nil {
+		result := record.Overtaken
+		if op.Status == record.AwaitingApproval {
+			result = record.Cancelled
+		}
+		w.g.Intents = append(w.g.Intents, openIntents(op, now, w.Timing.Landing)...)
+		w.archive(op, result)
+		w.g.Operation, w.g.Lease = nil, record.Lease{}
+	}
+	w.g.Intents = append(w.g.Intents, record.OpenIntent{WriteID: lostWrite + c.Epoch, Connection: c.ID, Epoch: w.g.Epoch,
+		To: planner.Weight{Weight: c.Weight, Epoch: c.Epoch}, At: now, Until: now.Add(w.Timing.Landing), Doubt: true})
+	w.g.Epoch = epoch
+}
+
+// lost reports whether the record was found to be older than the network a short
+// while ago.
+func (w *work) lost() bool {
+	return slices.ContainsFunc(w.g.Intents, func(i record.OpenIntent) bool { return strings.HasPrefix(i.WriteID, lostWrite) })
+}
+
+// lostWrite begins the ID of an intent that stands for all that a lost record held.
+const lostWrite = "lost-"
 
 // expected reports whether a weight that was found is one that we sent: a step of
 // the running operation or an open intent that landed.

@@ -48,14 +48,16 @@ func (r *run) advance(ctx context.Context, name string) (record.Group, error) {
 	defer turn.Unlock()
 	for range casAttempts {
 		w, err := r.open(ctx, name)
-		if err != nil {
-			return record.Group{}, err
+		if err == nil {
+			err = w.beat(ctx)
 		}
-		err = w.beat(ctx)
 		if conflict(err) || errors.Is(err, errAgain) {
 			continue
 		}
-		return w.g, err
+		if err != nil {
+			return record.Group{}, err
+		}
+		return w.g, nil
 	}
 	return record.Group{}, contended(record.GroupKey(name))
 }
@@ -65,6 +67,9 @@ func (r *run) advance(ctx context.Context, name string) (record.Group, error) {
 func (r *run) change(ctx context.Context, name string, change func(*record.Group, time.Time) bool) error {
 	for range casAttempts {
 		g, etag, err := r.loadGroup(ctx, name)
+		if conflict(err) {
+			continue
+		}
 		if err != nil {
 			return err
 		}
@@ -86,7 +91,7 @@ func (r *run) loadGroup(ctx context.Context, name string) (record.Group, string,
 	if err != nil {
 		return g, "", err
 	}
-	if err := r.flush(ctx, stream(name), &g.Trail); err != nil {
+	if etag, err = r.flush(ctx, record.GroupKey(name), etag, stream(name), &g, &g.Trail); err != nil {
 		return g, "", err
 	}
 	r.settled(stream(name), &g.Trail)
@@ -131,7 +136,9 @@ func (w *work) recall(ctx context.Context, name string) (health.Memory, error) {
 		if err != nil {
 			return health.Memory{}, err
 		}
-		if err := w.flush(ctx, stream, &doc.Trail); err != nil {
+		if etag, err = w.flush(ctx, key, etag, stream, &doc, &doc.Trail); conflict(err) {
+			continue
+		} else if err != nil {
 			return health.Memory{}, err
 		}
 		next, changes := w.step(doc.Memory, w.Clock.Now())

@@ -147,6 +147,20 @@ func (m *Memory) Restore(backup *Memory) {
 	m.docs, m.rows = c.docs, c.rows
 }
 
+// RestoreParts puts documents and journals back from different instants, as a
+// storage account that fails over to its copy does: the copy was made blob by blob.
+// A nil part stays as it is.
+func (m *Memory) RestoreParts(docs, rows *Memory) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if docs != nil {
+		m.docs = docs.Clone().docs
+	}
+	if rows != nil {
+		m.rows = rows.Clone().rows
+	}
+}
+
 // Dump returns everything stored, by key, rows included: to compare two ends of
 // one story.
 func (m *Memory) Dump() map[string]string {
