@@ -121,16 +121,21 @@ func (c *Client) readCircuit(ctx context.Context, op string, id events.ResourceI
 	if err != nil {
 		return nil, err
 	}
+	if s.Location, err = portLocation(r.body); err != nil {
+		return nil, unreadable(op, s.Port, err)
+	}
+	return s, nil
+}
+
+// portLocation reads the peering location of an ExpressRoute Direct port.
+func portLocation(body []byte) (string, error) {
 	var port struct {
 		Properties struct {
 			Location string `json:"peeringLocation"`
 		} `json:"properties"`
 	}
-	if err := json.Unmarshal(r.body, &port); err != nil {
-		return nil, unreadable(op, s.Port, err)
-	}
-	s.Location = port.Properties.Location
-	return s, nil
+	err := json.Unmarshal(body, &port)
+	return port.Properties.Location, err
 }
 
 // parseCircuit reads the body of a circuit.
@@ -192,6 +197,12 @@ func (c *Client) readGateway(ctx context.Context, op string, id events.ResourceI
 	if err != nil {
 		return nil, err
 	}
+	return parseGateway(op, id, r.body)
+}
+
+// parseGateway reads the body of a gateway of either kind. A gateway that is not for
+// ExpressRoute is fault.Invalid.
+func parseGateway(op string, id events.ResourceID, body []byte) (*topology.Gateway, error) {
 	var b struct {
 		Location   string `json:"location"`
 		Properties struct {
@@ -207,7 +218,7 @@ func (c *Client) readGateway(ctx context.Context, op string, id events.ResourceI
 			} `json:"autoScaleConfiguration"`
 		} `json:"properties"`
 	}
-	if err := json.Unmarshal(r.body, &b); err != nil {
+	if err := json.Unmarshal(body, &b); err != nil {
 		return nil, unreadable(op, id.String(), err)
 	}
 	gw := &topology.Gateway{ID: id.String(), Kind: topology.VNet, Region: b.Location, SKU: b.Properties.SKU.Name}

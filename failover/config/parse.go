@@ -15,7 +15,7 @@ import (
 
 // maxText is the longest file that is read, in bytes; maxDepth the deepest nesting.
 const (
-	maxText  = 1 << 20
+	maxText  = 8 << 20
 	maxDepth = 16
 )
 

@@ -46,6 +46,7 @@ type ARM struct {
 	rules  []*armed
 	limits *limits
 	serial int
+	grants []Grant // nil: everything
 
 	server *http.Server
 	url    string

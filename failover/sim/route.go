@@ -2,7 +2,6 @@ package sim
 
 import (
 	"net/http"
-	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -102,8 +101,8 @@ func (a *ARM) dispatch(c *call) reply {
 	switch {
 	case t.health && c.Method == http.MethodGet:
 		return a.health(c)
-	case !t.network:
-		return refuse(&Refusal{Status: 404, Code: "InvalidResourceType", Message: "The resource type could not be found."})
+	case !t.network || strings.HasSuffix(strings.ToLower(c.URL.Path), rightsSuffix):
+		return a.tenant(c)
 	case c.Method == http.MethodPost:
 		return a.ask(c)
 	case c.kind == KindConnectionPut:
@@ -272,8 +271,8 @@ func (a *ARM) page(c *call, all []body) reply {
 	items := append([]body{}, all[from:upto]...)
 	out := object("value", items)
 	if upto < len(all) {
-		next := url.Values{"api-version": {q.Get("api-version")}, "$skipToken": {strconv.Itoa(upto)}}
-		out = out.with("nextLink", c.base+c.URL.EscapedPath()+"?"+next.Encode())
+		q.Set("$skipToken", strconv.Itoa(upto))
+		out = out.with("nextLink", c.base+c.URL.EscapedPath()+"?"+q.Encode())
 	}
 	return ok(out.raw())
 }

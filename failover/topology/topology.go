@@ -10,6 +10,7 @@ package topology
 
 import (
 	"slices"
+	"strconv"
 	"time"
 )
 
@@ -42,6 +43,17 @@ type Circuit struct {
 	Tier      string `json:"tier,omitzero"`           // Local, Standard, Premium
 	Family    string `json:"family,omitzero"`         // MeteredData, UnlimitedData
 	Port      string `json:"port,omitzero"`           // ExpressRoute Direct port resource ID; circuits on one port share its fate
+}
+
+// Speed says the bandwidth as people do: 10 Gbps, 500 Mbps.
+func (c Circuit) Speed() string {
+	switch {
+	case c.Bandwidth <= 0:
+		return "bandwidth not read"
+	case c.Bandwidth%1000 == 0:
+		return strconv.Itoa(c.Bandwidth/1000) + " Gbps"
+	}
+	return strconv.Itoa(c.Bandwidth) + " Mbps"
 }
 
 // Probe is one canary target that only this circuit reaches.
