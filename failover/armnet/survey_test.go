@@ -219,7 +219,9 @@ func (k *crowd) list(sub, path string) (int, func(int) string) {
 	pad := `"ipsecPolicies":[],"trafficSelectorPolicies":[],"authorizationKey":"key-secret","resourceGuid":"` + strings.Repeat("0", 36) + `","padding":"` + strings.Repeat("x", 600) + `"`
 	switch {
 	case path == "/subscriptions":
-		return k.subs, func(i int) string { return fmt.Sprintf(`{"subscriptionId":"%08d-0000-0000-0000-000000000000","displayName":"network %d"}`, i, i) }
+		return k.subs, func(i int) string {
+			return fmt.Sprintf(`{"subscriptionId":"%08d-0000-0000-0000-000000000000","displayName":"network %d"}`, i, i)
+		}
 	case strings.HasSuffix(path, "/resources"):
 		return k.gateways + k.conns, func(i int) string {
 			if i < k.gateways {

@@ -83,6 +83,9 @@ func TestSingleThings(t *testing.T) {
 		b.Circuits["er-ashburn"] + "/stats":                              `"primarybytesIn":`,
 		b.Circuits["er-ashburn"] + "/peerings/AzurePrivatePeering/stats": `"secondarybytesOut":`,
 		b.Circuits["er-ashburn"] + "/providers/Microsoft.ResourceHealth/availabilityStatuses/current": `"availabilityState":"Available"`,
+		b.Circuits["er-ashburn"] + "/providers/Microsoft.Authorization/permissions":                   `"actions":["*"]`,
+		"/subscriptions": `"subscriptionId":"` + DemoSubscription + `"`,
+		"/subscriptions/" + DemoSubscription + "/resources": `"type":"Microsoft.Network/`,
 	} {
 		if a := b.get(strings.ToLower(path)); a.status != 200 || !strings.Contains(string(a.raw), want) {
 			t.Errorf("%s: %d %s, want %s", path, a.status, a.raw, want)
@@ -90,7 +93,7 @@ func TestSingleThings(t *testing.T) {
 	}
 	for _, path := range []string{
 		b.Circuits["er-ashburn"] + "x", b.Circuits["er-ashburn"] + "/peerings/MicrosoftPeering", b.Gateways["gw-east-1"] + "x",
-		b.Circuits["er-ashburn"] + "x/providers/Microsoft.ResourceHealth/availabilityStatuses/current", "/subscriptions", "/",
+		b.Circuits["er-ashburn"] + "x/providers/Microsoft.ResourceHealth/availabilityStatuses/current", "/subscriptions/x", "/",
 	} {
 		b.want(path, b.get(path).status, 404)
 	}
