@@ -123,20 +123,22 @@ const (
 // Order is a person's command. It names the group and never a weight.
 type Order struct {
 	Verb      Verb      `json:"verb"`
-	Group     string    `json:"group,omitzero"`     // group name; "" for the whole estate (kill, unkill, evacuate)
-	From      string    `json:"from,omitzero"`      // evacuate: the peering location or provider to leave; with a lever: the circuit to cut, "" is the first that carries
-	To        string    `json:"to,omitzero"`        // wanted circuit; "" lets the policy choose
-	Lever     Lever     `json:"lever,omitzero"`     // drill and failover: what is pulled; "" moves weights
-	Link      Link      `json:"link,omitzero"`      // with lever link: the link that is cut
-	MakeHome  bool      `json:"make_home,omitzero"` // switchover only: the new circuit becomes home
-	Operation string    `json:"operation,omitzero"` // approve, cancel: the operation meant
-	Plan      string    `json:"plan,omitzero"`      // approve: the plan ID that was read
-	By        string    `json:"by"`                 // who ordered it; never ""
-	Reason    string    `json:"reason,omitzero"`    // why, in the person's words
-	Overrides []string  `json:"overrides,omitzero"` // reason codes of guards to override, by name
-	Break     bool      `json:"break,omitzero"`     // break-glass: may override the last-path guard too
-	Key       string    `json:"key,omitzero"`       // Idempotency-Key
-	Until     time.Time `json:"until,omitzero"`     // pause: when it ends by itself, zero means until resumed; drill: when it is undone at the latest
+	Group     string    `json:"group,omitzero"`      // group name; "" for the whole estate (kill, unkill, evacuate)
+	From      string    `json:"from,omitzero"`       // evacuate: the peering location or provider to leave; with a lever: the circuit to cut, "" is the first that carries
+	To        string    `json:"to,omitzero"`         // wanted circuit; "" lets the policy choose
+	Lever     Lever     `json:"lever,omitzero"`      // drill and failover: what is pulled; "" moves weights
+	Link      Link      `json:"link,omitzero"`       // with lever link: the link that is cut
+	MakeHome  bool      `json:"make_home,omitzero"`  // switchover only: the new circuit becomes home
+	Operation string    `json:"operation,omitzero"`  // approve, cancel: the operation meant; cancel: or the scheduled order
+	Plan      string    `json:"plan,omitzero"`       // approve: the plan ID that was read
+	By        string    `json:"by"`                  // who ordered it; never ""
+	Subject   string    `json:"subject,omitzero"`    // who that is to the directory: the object ID of a token; "" where nobody vouches for one
+	Reason    string    `json:"reason,omitzero"`     // why, in the person's words
+	Overrides []string  `json:"overrides,omitzero"`  // reason codes of guards to override, by name
+	Break     bool      `json:"break,omitzero"`      // break-glass: may override the last-path guard too
+	Key       string    `json:"key,omitzero"`        // Idempotency-Key
+	Until     time.Time `json:"until,omitzero"`      // pause: when it ends by itself, zero means until resumed; drill: when it is undone at the latest
+	NotBefore time.Time `json:"not_before,omitzero"` // a planned move: it is judged at this time; zero means now
 }
 
 // Lever is a way to move traffic. Weights prefer another circuit; every other lever

@@ -16,6 +16,8 @@ const (
 	CodeVerdict        = "verdict.changed"      // a group's verdict changed, holds included
 	CodeOrder          = "order.accepted"       // a person ordered something
 	CodeOrderAnswer    = "order.answered"       // what became of it
+	CodeDue            = "order.due"            // a scheduled order's time has come
+	CodeUnscheduled    = "order.cancelled"      // a scheduled order was taken off the list
 	CodeBaseline       = "baseline.captured"    // the weights at rest were taken from Azure
 	CodeDrift          = "weight.drifted"       // others changed a weight
 	CodeDecided        = "operation.decided"    // the plan and its intents are stored

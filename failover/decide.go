@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"maps"
-	"slices"
 	"time"
 
 	"erfailover/events"
@@ -297,10 +296,15 @@ func (w *work) approvals(ctx context.Context) error {
 	return nil
 }
 
-// cancel ends a waiting operation. One that runs is not cancelled half way: what
-// was written stays written, and an order in the other direction is the way back.
+// cancel ends a waiting operation, or takes a scheduled order off the list. An
+// operation that runs is not cancelled half way: what was written stays written, and
+// an order in the other direction is the way back.
 func (w *work) cancel(o events.Order) string {
 	op := w.g.Operation
+	if s, ok := unschedule(&w.g, o.Operation); ok {
+		w.note(record.Entry{Code: CodeUnscheduled, Actor: o.By, Text: string(s.Order.Verb) + " of " + s.Order.NotBefore.UTC().Format(time.RFC3339) + ", ordered by " + s.Order.By + ", is cancelled by " + o.By})
+		return "cancelled " + o.Operation
+	}
 	switch {
 	case op == nil || (o.Operation != "" && o.Operation != op.ID):
 		return "refused: no such operation waits"
@@ -323,16 +327,16 @@ func (w *work) approve(ctx context.Context, o events.Order) error {
 		refusal = "refused: no such operation waits"
 	case o.Plan != "" && o.Plan != op.Plan.ID:
 		refusal = "refused: the plan that was read is not the one that waits"
-	case w.rules.Policy.Approval.Distinct && o.By == op.By:
+	case w.rules.Policy.Approval.Distinct && op.Order != nil && samePerson(o.By, o.Subject, op.By, op.Order.Subject):
 		refusal = "refused: the approver must not be the requester"
-	case slices.Contains(op.Approved, o.By):
+	case approvedBy(op, o):
 		refusal = "refused: " + o.By + " has approved already"
 	}
 	if refusal != "" {
 		answer(&w.g, refusal, "", w.now)
 		return w.keepAndAgain(ctx)
 	}
-	op.Approved = append(op.Approved, o.By)
+	op.Approved, op.Approval = append(op.Approved, o.By), append(op.Approval, o.Subject)
 	if len(op.Approved) < need {
 		answer(&w.g, "approved, more approvals are needed", op.ID, w.now)
 		return w.keepAndAgain(ctx)

@@ -209,6 +209,9 @@ func wants(g record.Group, now time.Time) time.Time {
 	for _, s := range g.Reads {
 		at = sooner(at, later(s.NotBefore, now))
 	}
+	if len(g.Scheduled) > 0 {
+		at = sooner(at, later(g.Scheduled[0].Order.NotBefore, now))
+	}
 	op := g.Operation
 	if op == nil {
 		return at

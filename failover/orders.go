@@ -64,11 +64,14 @@ func (r *run) acceptFor(ctx context.Context, name string, s events.Signal) error
 			refused = err
 			return false
 		}
+		if refused = schedulable(g, o, now); refused != nil {
+			return false
+		}
 		if o.Key != "" {
 			if g.Keys == nil {
 				g.Keys = map[string]record.Use{}
 			}
-			g.Keys[o.Key] = record.Use{At: now, Hash: hash}
+			g.Keys[o.Key] = record.Use{At: now, Due: o.NotBefore, Hash: hash}
 		}
 		g.Add(stream(name), record.Entry{At: now, Code: CodeOrder, Group: name, Actor: o.By, Text: orderText(*o), Fields: map[string]string{"verb": string(o.Verb)}})
 		applyOrder(g, s, now)
@@ -84,7 +87,7 @@ func (r *run) acceptFor(ctx context.Context, name string, s events.Signal) error
 // with another order is an error.
 func seen(g *record.Group, key, hash string, now time.Time) (bool, error) {
 	for k, use := range g.Keys {
-		if !now.Before(use.At.Add(keyLife)) {
+		if !now.Before(later(use.At, use.Due).Add(keyLife)) {
 			delete(g.Keys, k)
 		}
 	}
@@ -125,6 +128,10 @@ func applyOrder(g *record.Group, s events.Signal, now time.Time) {
 		g.Acked = now
 		note(CodeAcked, "acknowledged by "+o.By)
 	case events.OrderApprove, events.OrderCancel, events.OrderFailover, events.OrderSwitchover, events.OrderFailback, events.OrderEvacuate, events.OrderDrill:
+		if o.NotBefore.After(now) {
+			schedule(g, record.Order{Signal: s.ID, At: now, Order: *o})
+			return
+		}
 		if !slices.ContainsFunc(g.Orders, func(w record.Order) bool { return w.Signal == s.ID }) {
 			g.Orders = append(g.Orders, record.Order{Signal: s.ID, At: now, Order: *o})
 		}
@@ -136,6 +143,9 @@ func orderText(o events.Order) string {
 	text := string(o.Verb) + " ordered by " + o.By
 	if o.To != "" {
 		text += " to " + o.To
+	}
+	if !o.NotBefore.IsZero() {
+		text += ", not before " + o.NotBefore.UTC().Format(time.RFC3339)
 	}
 	if o.Reason != "" {
 		text += ": " + o.Reason

@@ -139,6 +139,10 @@ func (s *scene) run(t *testing.T, d *datadriven.TestData) string {
 		return s.news()
 	case "wait": // wait 2m [healthy=(ashburn,chicago)]: ticks every 15 s; the circuits named stay good
 		return s.cmdWait(d)
+	case "pass": // pass 20m: nothing runs meanwhile
+		span, _ := time.ParseDuration(d.CmdArgs[0].Key)
+		s.clock.now = s.clock.now.Add(span)
+		return "ok"
 	case "prefer": // prefer chicago ashburn dallas: the configuration has a new order
 		g := &s.est.Groups[0]
 		g.Tiers = nil
@@ -360,6 +364,11 @@ func (s *scene) cmdOrder(d *datadriven.TestData) string {
 		case "until":
 			span, _ := time.ParseDuration(a.Vals[0])
 			o.Until = s.clock.now.Add(span)
+		case "at": // from now
+			span, _ := time.ParseDuration(a.Vals[0])
+			o.NotBefore = s.clock.now.Add(span)
+		case "subject":
+			o.Subject = a.Vals[0]
 		case "id":
 			o.Operation = a.Vals[0]
 		case "plan":
@@ -471,6 +480,9 @@ func (s *scene) status() string {
 	fmt.Fprintf(&b, "active %s, epoch %d, open intents %d, verdict %s %s\n", strings.Join(g.Active, " "), g.Epoch, len(g.Intents), g.Verdict.Action, strings.Join(g.Verdict.Codes(), " "))
 	if op := g.Operation; op != nil {
 		fmt.Fprintf(&b, "running: %s %s to %s, %s\n", op.Kind, strings.Join(op.Plan.From, " "), strings.Join(op.Plan.To, " "), op.Status)
+	}
+	for _, o := range g.Scheduled {
+		fmt.Fprintf(&b, "scheduled: %s, %s\n", o.Signal, orderText(o.Order))
 	}
 	for _, r := range g.Recent {
 		fmt.Fprintf(&b, "ended: %s %s to %s, %s, %d writes\n", r.Kind, strings.Join(r.From, " "), strings.Join(r.To, " "), r.Result, r.Writes)

@@ -184,6 +184,7 @@ func (w *work) beat(ctx context.Context) error {
 	w.lookAtWeights(ctx, w.stale())
 	w.closeIntents(ctx)
 	w.expire()
+	w.due()
 	if err := w.approvals(ctx); err != nil {
 		return err
 	}

@@ -174,6 +174,8 @@ func otherMeaning(e record.Entry) (notice, bool) {
 			return notice{}, false
 		}
 		n.title, n.trouble = "ordered by a person", "order"
+	case "order.cancelled":
+		n.title, n.trouble = "a scheduled move was cancelled", "order"
 	case "order.answered":
 		if !strings.Contains(e.Text, ": refused") {
 			return notice{}, false

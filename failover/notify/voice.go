@@ -27,8 +27,8 @@ func (v Voice) link(group string) string {
 
 // curl returns the approval as a request, for who has no command line tool of ours.
 func (v Voice) curl(e record.Entry) string {
-	return fmt.Sprintf(`curl -X POST -H "Authorization: Bearer $TOKEN" -H "Content-Type: application/json" -d '{"operation":%q}' %s/api/v1/groups/%s/approve`,
-		words(e.Operation), v.Base, url.PathEscape(e.Group))
+	return fmt.Sprintf(`curl -X POST -H "Authorization: Bearer $TOKEN" -H "Content-Type: application/json" -d '{"operation":%q,"plan":%q}' %s/api/v1/groups/%s/approve`,
+		words(e.Operation), words(e.Plan), v.Base, url.PathEscape(e.Group))
 }
 
 // id names the journal row of an entry.

@@ -65,6 +65,7 @@ const (
 	HomeHealthy    Reason = "home-healthy"     // home passed every gate
 	Undo           Reason = "undo"             // the last move made it worse
 	AlreadyThere   Reason = "already-there"    // traffic is where the order wants it
+	TimeMissed     Reason = "time-missed"      // the time of a scheduled order went by while nothing could judge it
 	SettleDue      Reason = "settle-due"       // quiet at home with raised weights
 	Superseded     Reason = "superseded"       // a newer decision took over
 	ChangedUnderUs Reason = "changed-under-us" // between the claim and the second look the network or the record changed
@@ -104,7 +105,7 @@ func Reasons() []Reason {
 		NoCandidate, NoPath, CandidateUnproven, CandidateMaintenance, SharedFate, PrefixesUncovered,
 		Headroom, SKUReach, WeightRange, LastPath, LeverOff, LeverUnfit, LeverHeld, BlastRadius, ApprovalAwaited,
 		FailbackManually, StandbyTime, HoldUp, ObserversStale, OutsideWindow, BaselineNotHome, BaselineUnknown, SettleWaits,
-		Well, OnStandby, CircuitDown, CircuitLame, WeightInert, Ordered, HomeHealthy, Undo, AlreadyThere, SettleDue, Superseded, ChangedUnderUs,
+		Well, OnStandby, CircuitDown, CircuitLame, WeightInert, Ordered, HomeHealthy, Undo, AlreadyThere, TimeMissed, SettleDue, Superseded, ChangedUnderUs,
 		OtherPeering, UpdateOnly, Recovered, StaleNews, UnknownTarget, SaidNothing, BadNews, OwnEcho, ForeignWrite,
 	}
 }

@@ -88,10 +88,11 @@ type Group struct {
 	Intents    []OpenIntent              `json:"intents,omitempty"` // writes of superseded operations that may still land
 	Told       map[string]time.Time      `json:"told,omitempty"`    // by gateway: Azure said not to come back before, to an operation that is over
 	Reads      []SlowRead                `json:"reads,omitempty"`
-	Orders     []Order                   `json:"orders,omitempty"` // accepted, not yet judged
-	Keys       map[string]Use            `json:"keys,omitempty"`   // idempotency keys of the last day
-	Recent     []Summary                 `json:"recent,omitempty"` // newest first, at most 50
-	Verdict    policy.Verdict            `json:"verdict"`          // newest
+	Orders     []Order                   `json:"orders,omitempty"`    // accepted, not yet judged
+	Scheduled  []Order                   `json:"scheduled,omitempty"` // accepted for a time to come, soonest first; at most MaxScheduled
+	Keys       map[string]Use            `json:"keys,omitempty"`      // idempotency keys of the last day
+	Recent     []Summary                 `json:"recent,omitempty"`    // newest first, at most 50
+	Verdict    policy.Verdict            `json:"verdict"`             // newest
 	VerdictAt  time.Time                 `json:"verdict_at,omitzero"`
 	Trail
 }
@@ -130,6 +131,9 @@ type SlowRead struct {
 	NotBefore time.Time         `json:"not_before,omitzero"`
 }
 
+// MaxScheduled is how many orders for a time to come one group holds.
+const MaxScheduled = 20
+
 // Order is an accepted order.
 type Order struct {
 	Signal string       `json:"signal"`
@@ -140,7 +144,8 @@ type Order struct {
 // Use is what became of an idempotency key.
 type Use struct {
 	At        time.Time `json:"at"`
-	Hash      string    `json:"hash"` // of the order
+	Due       time.Time `json:"due,omitzero"` // of a scheduled order: the key is remembered from here on
+	Hash      string    `json:"hash"`         // of the order
 	Operation string    `json:"operation,omitzero"`
 	Answer    string    `json:"answer,omitzero"`
 }

@@ -60,7 +60,8 @@ type Operation struct {
 	By       string               `json:"by,omitzero"`     // who ordered it
 	Order    *events.Order        `json:"order,omitempty"` // as it was given; nil for the automation's own
 	Approved []string             `json:"approved,omitempty"`
-	Expires  time.Time            `json:"expires,omitzero"` // waiting only
+	Approval []string             `json:"approval,omitempty"` // the subjects of Approved, one for each; "" where nobody vouches for one
+	Expires  time.Time            `json:"expires,omitzero"`   // waiting only
 	Stamps   Stamps               `json:"stamps"`
 	Notes    []string             `json:"notes,omitempty"`
 }

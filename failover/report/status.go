@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"erfailover/events"
 	"erfailover/failover/executor"
 	"erfailover/failover/health"
 	"erfailover/failover/policy"
@@ -50,8 +51,21 @@ type GroupStatus struct {
 	Operation   *Operation       `json:"operation,omitempty"` // running or waiting
 	Recent      []record.Summary `json:"recent,omitempty"`    // newest first
 	Orders      int              `json:"orders_waiting,omitzero"`
+	Scheduled   []Scheduled      `json:"scheduled,omitempty"` // moves ordered for a time to come, soonest first
 	LastMove    time.Time        `json:"last_move,omitzero"`
 	ReadAt      time.Time        `json:"weights_read_at,omitzero"`
+}
+
+// Scheduled is a move that was ordered for a time to come.
+type Scheduled struct {
+	ID        string      `json:"id"` // what cancels it
+	Verb      events.Verb `json:"verb"`
+	From      string      `json:"from,omitzero"`
+	To        string      `json:"to,omitzero"`
+	By        string      `json:"by"`
+	Reason    string      `json:"reason,omitzero"`
+	At        time.Time   `json:"at"` // when it was ordered
+	NotBefore time.Time   `json:"not_before"`
 }
 
 // Weight is one connection's weight now and at rest.
@@ -86,6 +100,10 @@ func groupStatus(in Input, g record.Group) GroupStatus {
 	}
 	for _, name := range topo.Circuits() {
 		s.Circuits = append(s.Circuits, view.Circuits[name])
+	}
+	for _, o := range g.Scheduled {
+		s.Scheduled = append(s.Scheduled, Scheduled{ID: o.Signal, Verb: o.Order.Verb, From: o.Order.From, To: o.Order.To, By: o.Order.By,
+			Reason: o.Order.Reason, At: o.At, NotBefore: o.Order.NotBefore})
 	}
 	if g.Operation != nil {
 		op := MakeOperation(*g.Operation, in.Policy[g.Name].Objective)

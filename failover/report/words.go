@@ -65,6 +65,7 @@ var words = map[policy.Reason]Words{
 	policy.HomeHealthy:    {},
 	policy.Undo:           {},
 	policy.AlreadyThere:   {"Is the traffic elsewhere than the order wants it?", "nothing: the traffic is there"},
+	policy.TimeMissed:     {"Could the order be judged at its time?", "order it anew, for now or for another time"},
 	policy.SettleDue:      {},
 	policy.Superseded:     {},
 	policy.ChangedUnderUs: {"Did the network or the record change between two looks?", "it is judged anew by itself; order again"},
