@@ -33,6 +33,9 @@ func (g giver) run(r *remote, path string, b body) error {
 		return err
 	}
 	ctx := g.cmd.Context()
+	if err := g.flags.timed(ctx, cl, &b); err != nil {
+		return err
+	}
 	if !g.flags.yes {
 		if err := g.ask(ctx, cl, b); err != nil {
 			return err
@@ -126,13 +129,16 @@ func (g giver) ask(ctx context.Context, cl *client, b body) error {
 		return usage("nobody can be asked here: add --yes")
 	}
 	if g.moves {
-		b.Verb, b.Until = g.verb, time.Time{}
+		at := b.NotBefore
+		b.Verb, b.Until, b.NotBefore = g.verb, time.Time{}, time.Time{}
 		var p report.Planned
 		if _, err := cl.post(ctx, groupPath(g.group)+"/plan", b, &p, ""); err != nil {
 			return wrongOrRefused(err)
 		}
 		showPlan(newScreen(w), p)
-		if p.Would == report.WouldRefuse {
+		if !at.IsZero() {
+			fmt.Fprintf(w, "\nThis is how it would go now. It is judged anew, by every guard, at %s.\n", at.Format("2006-01-02 15:04:05Z"))
+		} else if p.Would == report.WouldRefuse {
 			return &exitError{exitRefused, errors.New("a guard says no; nothing was ordered")}
 		}
 	}

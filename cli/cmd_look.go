@@ -161,8 +161,27 @@ func showStatus(s screen, cl *client, got reply, st report.Status, only string) 
 	s.table(rows)
 	s.line("")
 	s.table(circuits)
+	showScheduled(s, st, only)
 	s.line("\nat %s; why? erfailover explain GROUP", st.At.UTC().Format("2006-01-02 15:04:05Z"))
 	return nil
+}
+
+// showScheduled writes the moves that were ordered for a time to come.
+func showScheduled(s screen, st report.Status, only string) {
+	rows := [][]cell{{plainCell("SCHEDULED"), plainCell("GROUP"), plainCell("ORDER"), plainCell("BY"), plainCell("TO CANCEL IT")}}
+	for _, g := range st.Groups {
+		if only != "" && g.Name != only {
+			continue
+		}
+		for _, o := range g.Scheduled {
+			rows = append(rows, []cell{{o.NotBefore.UTC().Format("2006-01-02 15:04:05Z"), yellow}, plainCell(g.Name),
+				plainCell(strings.TrimSpace(string(o.Verb) + " " + firstOf(o.To, o.From))), plainCell(o.By), plainCell("erfailover cancel " + g.Name + " " + o.ID)})
+		}
+	}
+	if len(rows) > 1 {
+		s.line("")
+		s.table(rows)
+	}
 }
 
 // doing says what the automation does or waits for.

@@ -22,6 +22,7 @@ type orderFlags struct {
 	reason    string
 	plan      string
 	span      time.Duration
+	at        string
 	yes       bool
 	noWait    bool
 	key       string
@@ -39,14 +40,11 @@ type body struct {
 	Overrides []string  `json:"overrides,omitempty"`
 	Break     bool      `json:"break,omitzero"`
 	Until     time.Time `json:"until,omitzero"`
+	NotBefore time.Time `json:"not_before,omitzero"`
 }
 
 func (o orderFlags) body() body {
-	b := body{To: o.to, From: o.from, MakeHome: o.makeHome, Reason: o.reason, Overrides: o.overrides, Break: o.breakIt, Plan: o.plan}
-	if o.span > 0 {
-		b.Until = time.Now().Add(o.span).UTC().Truncate(time.Second)
-	}
-	return b
+	return body{To: o.to, From: o.from, MakeHome: o.makeHome, Reason: o.reason, Overrides: o.overrides, Break: o.breakIt, Plan: o.plan}
 }
 
 // moving adds the flags of the orders that move traffic.
@@ -55,6 +53,11 @@ func (o *orderFlags) moving(c *cobra.Command) {
 	f.StringVar(&o.to, "to", "", "the circuit to move to (default: the policy chooses)")
 	f.StringSliceVar(&o.overrides, "override", nil, "guards to override, by name, for this one operation; explain names them")
 	f.BoolVar(&o.breakIt, "break", false, "break-glass: may override last-path too; needs --reason")
+}
+
+// later adds the flag of the orders that may be given for a time to come.
+func (o *orderFlags) later(c *cobra.Command) {
+	c.Flags().StringVar(&o.at, "at", "", "not now but then, by the guards of then: "+wantWhen)
 }
 
 // asking adds the flags that every order has.
@@ -81,7 +84,7 @@ func orderCommands() []*cobra.Command {
 		groupOrder("pause", "pause GROUP", "No automatic decision for this group", false, span("for", "how long; 0: until resumed")),
 		groupOrder("resume", "resume GROUP", "End a pause", false, nil),
 		groupOrder("acknowledge", "ack GROUP", "The last move was seen; lifts the cool-down", false, nil),
-		waitingOrder("approve", "Let an operation that waits run", true), waitingOrder("cancel", "End an operation that waits for approval", false),
+		waitingOrder("approve", "Let an operation that waits run", true), waitingOrder("cancel", "End an operation that waits for approval, or a scheduled move", false),
 		estateOrder("kill", "stop", "Kill switch: no write anywhere in the estate", span("for", "how long; 0: until started")),
 		estateOrder("unkill", "start", "Lift the kill switch", nil),
 	}
@@ -95,6 +98,9 @@ func groupOrder(verb, use, short string, moves bool, more func(c *cobra.Command,
 	o.asking(c)
 	if moves {
 		o.moving(c)
+		if verb != "failover" {
+			o.later(c)
+		}
 		c.Flags().BoolVar(&o.noWait, "no-wait", false, "do not follow the operation to its end")
 	}
 	if more != nil {
@@ -116,6 +122,7 @@ func evacuateCommand() *cobra.Command {
 	r := remoteFlags(c)
 	o.asking(c)
 	o.moving(c)
+	o.later(c)
 	c.Flags().StringVar(&group, "group", "", "this group only")
 	c.Flags().BoolVar(&o.noWait, "no-wait", false, "do not follow the operation to its end")
 	c.RunE = func(cmd *cobra.Command, args []string) error {
@@ -135,6 +142,9 @@ func evacuateCommand() *cobra.Command {
 func waitingOrder(verb, short string, plan bool) *cobra.Command {
 	var o orderFlags
 	c := &cobra.Command{Use: verb + " GROUP [OPERATION]", Short: short, Args: wantArgs(1, 2)}
+	if !plan {
+		c.Use = verb + " GROUP [OPERATION|SCHEDULED]"
+	}
 	r := remoteFlags(c)
 	o.asking(c)
 	if plan {
@@ -146,30 +156,45 @@ func waitingOrder(verb, short string, plan bool) *cobra.Command {
 		b := o.body()
 		if len(args) > 1 {
 			b.Operation = args[1]
-		} else {
-			cl, err := r.dial()
-			if err != nil {
+		}
+		if b.Operation == "" || (plan && b.Plan == "") {
+			if err := lookUpWaiting(cmd, r, args[0], plan, &b); err != nil {
 				return err
-			}
-			var g report.GroupStatus
-			if _, err := cl.get(cmd.Context(), groupPath(args[0]), &g); err != nil {
-				return err
-			}
-			if g.Operation == nil || g.Operation.Status != record.AwaitingApproval {
-				return &exitError{exitRefused, fmt.Errorf("nothing waits for approval in %s", clean(args[0]))}
-			}
-			b.Operation = g.Operation.ID
-			if plan && b.Plan == "" {
-				b.Plan = g.Operation.Plan
-			}
-			if cl.output == "table" {
-				showOperation(newScreen(cmd.ErrOrStderr()), *g.Operation)
 			}
 		}
 		g := giver{cmd: cmd, flags: o, verb: verb, group: args[0]}
 		return g.run(r, groupPath(args[0])+"/"+verb, b)
 	}
 	return c
+}
+
+// lookUpWaiting finds and shows the operation that waits in a group, and names it and
+// its plan in an order. Nothing is approved that was not shown, or named whole.
+func lookUpWaiting(cmd *cobra.Command, r *remote, group string, plan bool, b *body) error {
+	cl, err := r.dial()
+	if err != nil {
+		return err
+	}
+	var g report.GroupStatus
+	if _, err := cl.get(cmd.Context(), groupPath(group), &g); err != nil {
+		return wrongOrRefused(err)
+	}
+	op := g.Operation
+	if op == nil || op.Status != record.AwaitingApproval || (b.Operation != "" && b.Operation != op.ID) {
+		hint := ""
+		if !plan && len(g.Scheduled) > 0 {
+			hint = "; scheduled: " + g.Scheduled[0].ID + " (" + string(g.Scheduled[0].Verb) + " at " + g.Scheduled[0].NotBefore.UTC().Format(time.RFC3339) + ")"
+		}
+		return &exitError{exitRefused, fmt.Errorf("nothing waits for approval in %s%s", clean(group), clean(hint))}
+	}
+	b.Operation = op.ID
+	if plan && b.Plan == "" {
+		b.Plan = op.Plan
+	}
+	if cl.output == "table" {
+		showOperation(newScreen(cmd.ErrOrStderr()), *op)
+	}
+	return nil
 }
 
 // estateOrder makes stop and start.

@@ -73,6 +73,8 @@ func (a *api) run(t *testing.T, input string, args ...string) (code int, stdout,
 }
 
 const (
+	planned  = `202 {"order":"k","group":"east","verb":"switchover","state":"planned","answer":"kept for 2026-01-12T04:30:00Z","operation":"s-1"}`
+	waiting  = `200 {"name":"east","operation":{"id":"op-7","plan":"p-7","group":"east","kind":"failover","from":["ashburn"],"to":["chicago"],"epoch":3,"status":"waiting","by":"ben","expires":"2026-01-12T03:20:00Z","steps":[],"ledger":{"stages":[],"recovery_ms":0}}}`
 	begun    = `202 {"order":"k","group":"east","verb":"failover","state":"begun","answer":"begun","operation":"op-1"}`
 	proven   = `200 {"id":"op-1","group":"east","kind":"failover","plan":"p-1","epoch":1,"status":"ended","result":"proven","steps":[{"connection":"/x/gw1-chicago","gateway":"g","circuit":"chicago","from":100,"to":201,"phase":"done","attempts":1}],"ledger":{"stages":[],"recovery_ms":0}}`
 	applying = `200 {"id":"op-1","group":"east","kind":"failover","plan":"p-1","epoch":1,"status":"applying","steps":[],"ledger":{"stages":[],"recovery_ms":0}}`
@@ -116,6 +118,11 @@ func TestExitCodes(t *testing.T) {
 		{"stop", map[string][]string{"POST /kill": {`200 {"order":"k","state":"done","answer":"done"}`}}, "stop\n", []string{"stop"}, 0, "done"},
 		{"evacuate, held in one", map[string][]string{"POST /evacuate": {`200 {"order":"k","state":"done","answer":"a","groups":[{"order":"k","group":"east","state":"begun","answer":"begun","operation":"op-1"},{"order":"k","group":"west","state":"refused","answer":"refused: kill-switch","codes":["kill-switch"]}]}`}}, "", []string{"evacuate", "Ashburn", "--yes"}, 3, "refused in west"},
 		{"evacuate, nothing there", map[string][]string{"POST /evacuate": {`200 {"order":"k","state":"done","answer":"a","groups":[{"order":"k","group":"east","state":"refused","answer":"refused: already-there","codes":["already-there"]}]}`}}, "", []string{"evacuate", "Ashburn", "--yes"}, 0, "already-there"},
+		{"at a time", map[string][]string{"GET /healthz": {`200 {"status":"ok","at":"2026-01-12T03:00:00Z"}`}, "POST /groups/east/switchover": {planned}}, "", []string{"switchover", "east", "--to", "dallas", "--at", "90m", "-y"}, 0, "kept for 2026-01-12T04:30:00Z"},
+		{"at no time", map[string][]string{"GET /healthz": {`200 {"status":"ok","at":"2026-01-12T03:00:00Z"}`}}, "", []string{"switchover", "east", "--at", "soon", "-y"}, 2, "02:00 (the next, UTC)"},
+		{"failover at a time", nil, "", []string{"failover", "east", "--at", "90m", "-y"}, 2, "unknown flag"},
+		{"cancel what is planned", map[string][]string{"POST /groups/east/cancel": {`200 {"order":"k","group":"east","state":"done","answer":"cancelled s-1"}`}}, "", []string{"cancel", "east", "s-1", "-y"}, 0, "cancelled s-1"},
+		{"approve what does not wait", map[string][]string{"GET /groups/east": {waiting}}, "", []string{"approve", "east", "op-8", "-y"}, 3, "nothing waits"},
 		{"ack", map[string][]string{"POST /groups/east/acknowledge": {`200 {"order":"k","group":"east","state":"done","answer":"done"}`}}, "east\n", []string{"ack", "east"}, 0, "done"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -131,7 +138,6 @@ func TestExitCodes(t *testing.T) {
 // TestApproveNamesWhatWasRead: approve looks up what waits, shows it, and sends its
 // operation and plan, so that another plan is never approved by mistake.
 func TestApproveNamesWhatWasRead(t *testing.T) {
-	waiting := `200 {"name":"east","operation":{"id":"op-7","plan":"p-7","group":"east","kind":"failover","from":["ashburn"],"to":["chicago"],"epoch":3,"status":"waiting","by":"ben","expires":"2026-01-12T03:20:00Z","steps":[],"ledger":{"stages":[],"recovery_ms":0}}}`
 	a := newAPI(t, map[string][]string{"GET /groups/east": {waiting}, "POST /groups/east/approve": {strings.ReplaceAll(begun, "op-1", "op-7")}, "GET /operations/op-7": {proven}})
 	code, out, errs := a.run(t, "east\n", "approve", "east")
 	if code != 0 || !strings.Contains(out, "PROVEN") || !strings.Contains(errs, "ordered by ben, waits for approval until 03:20:00Z") {
@@ -139,6 +145,20 @@ func TestApproveNamesWhatWasRead(t *testing.T) {
 	}
 	if sent := a.bodies[1]; !strings.Contains(sent, `"operation":"op-7"`) || !strings.Contains(sent, `"plan":"p-7"`) {
 		t.Errorf("got %s", sent)
+	}
+}
+
+// TestWhen: the time of a planned move is read by the program's clock.
+func TestWhen(t *testing.T) {
+	now := time.Date(2026, 1, 12, 3, 0, 5, 0, time.UTC)
+	for text, want := range map[string]string{
+		"2026-01-13T02:00:00Z": "2026-01-13T02:00:00Z", "2026-01-13T02:00:00+01:00": "2026-01-13T01:00:00Z", "04:30": "2026-01-12T04:30:00Z",
+		"03:00": "2026-01-13T03:00:00Z", "90m": "2026-01-12T04:30:05Z", "-5m": "", "tomorrow": "", "25:00": "", "": "",
+	} {
+		at, err := when(text, now)
+		if got := at.Format(time.RFC3339); (err == nil) != (want != "") || (err == nil && got != want) {
+			t.Errorf("%q: got %s, %v, want %s", text, got, err, want)
+		}
 	}
 }
 

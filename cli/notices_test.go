@@ -164,6 +164,7 @@ func TestTickIsNotHarmed(t *testing.T) {
 
 // silent lists the journal codes that people are not told of, each with its reason.
 var silent = map[string]string{
+	"order.due":         "what becomes of it is told: begun, waiting or refused",
 	"estate.discovered": "what exists was read; `check` tells of faults",
 	"signal.noted":      "an input, not a decision",
 	"circuit.state":     "an input: the verdict that follows is told",

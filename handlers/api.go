@@ -205,14 +205,14 @@ func (s *server) caller(r *http.Request, role Role) (Caller, error) {
 }
 
 func (s *server) getHealthz(context.Context, request) (answer, error) {
-	return ok(liveness{"ok"}, nil)
+	return ok(liveness{s.Now().UTC(), "ok"}, nil)
 }
 
 func (s *server) getReadyz(ctx context.Context, _ request) (answer, error) {
 	if err := s.ready(ctx); err != nil {
 		return answer{}, &fault.Error{Op: "reach the record store and Azure", Kind: fault.Unavailable, Err: err}
 	}
-	return ok(liveness{"ready"}, nil)
+	return ok(liveness{s.Now().UTC(), "ready"}, nil)
 }
 
 // received is the reply to events that were taken. Nothing disappears: every part

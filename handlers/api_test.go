@@ -165,7 +165,7 @@ func TestReads(t *testing.T) {
 	b := newBench(t)
 	isProblem(t, b.do("GET", "/api/v1/status", ""), 404)
 	for path, want := range map[string]string{
-		"/api/v1/healthz": `{"status":"ok"}`, "/api/v1/readyz": `{"status":"ready"}`,
+		"/api/v1/healthz": `{"at":"2026-02-11T03:04:05Z","status":"ok"}`, "/api/v1/readyz": `{"at":"2026-02-11T03:04:05Z","status":"ready"}`,
 	} {
 		if w := b.do("GET", path, ""); w.Code != 200 || w.Body.String() != want {
 			t.Errorf("%s: got %d %s, want %s", path, w.Code, w.Body, want)

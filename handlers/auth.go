@@ -37,8 +37,9 @@ const maxName = 128
 
 // Caller is who sent a request.
 type Caller struct {
-	Name  string // for the journal; "" only for a signaler
-	Roles []Role
+	Name    string // for the journal; "" only for a signaler
+	Subject string // the directory's object ID, which tells people apart; "" where nobody vouches for one
+	Roles   []Role
 }
 
 // has says whether the caller may act in a role. Whoever may order or approve may

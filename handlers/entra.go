@@ -62,7 +62,7 @@ func (e *entra) verify(r *http.Request) (Caller, error) {
 	if why := e.wrong(c); why != "" {
 		return Caller{}, unauthorized(why)
 	}
-	caller := Caller{Name: callerName(c), Roles: known(c.Roles)}
+	caller := Caller{Name: callerName(c), Subject: strings.ToLower(c.Object), Roles: known(c.Roles)}
 	if len(caller.Roles) == 0 {
 		return Caller{}, &requestError{problem{Status: http.StatusForbidden, Title: "The token carries no role of this program",
 			Detail: "assign one of the app roles reader, operator, approver, signaler"}}
@@ -150,15 +150,6 @@ func callerName(c claims) string {
 		return strings.ToLower(c.Object)
 	}
 	return name + " (" + strings.ToLower(c.Object) + ")"
-}
-
-// identity is what makes two names the same person: the object, where the name has
-// one. A person's name may be spelled differently in two tokens.
-func identity(name string) string {
-	if i := strings.LastIndex(name, " ("); i >= 0 && strings.HasSuffix(name, ")") && guid(name[i+2:len(name)-1]) {
-		return strings.ToLower(name[i+2 : len(name)-1])
-	}
-	return strings.ToLower(name)
 }
 
 // known keeps the roles that mean something here.

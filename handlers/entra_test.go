@@ -250,7 +250,7 @@ func TestOnePersonIsOnePerson(t *testing.T) {
 	if o.State != Waits {
 		t.Fatalf("got %+v", o)
 	}
-	body := `{"operation":"` + o.Operation + `"}`
+	body := `{"operation":"` + o.Operation + `","plan":"` + o.Plan + `"}`
 	for _, name := range []string{"ana@example.com", "a.other@example.com", ""} {
 		if w := ask(h, "POST", "/api/v1/groups/east/approve", body, by(ana, name, "approver")); w.Code != 409 {
 			t.Errorf("%q: got %d %s", name, w.Code, w.Body)

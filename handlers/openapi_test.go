@@ -207,7 +207,7 @@ func TestRepliesAreWhatTheDocumentSays(t *testing.T) {
 	c.check("GET", "/api/v1/operations/"+waits.Operation, "", 200)
 	c.check("POST", "/api/v1/groups/east/cancel", `{"operation":"`+waits.Operation+`"}`, 200)
 	second := outcomeOf(t, c.check("POST", "/api/v1/groups/east/failover", `{"reason":"loss"}`, 202).Body.Bytes())
-	other := ask(h, "POST", "/api/v1/groups/east/approve", `{"operation":"`+second.Operation+`"}`, "X-Erfailover-User: ben", "Idempotency-Key: ok")
+	other := ask(h, "POST", "/api/v1/groups/east/approve", `{"operation":"`+second.Operation+`","plan":"`+second.Plan+`"}`, "X-Erfailover-User: ben", "Idempotency-Key: ok")
 	if other.Code != 202 {
 		t.Fatalf("approve: got %d %s", other.Code, other.Body)
 	}
@@ -229,6 +229,7 @@ func TestRepliesAreWhatTheDocumentSays(t *testing.T) {
 	for _, verb := range []string{"pause", "resume", "acknowledge"} {
 		c.check("POST", "/api/v1/groups/east/"+verb, `{"reason":"night"}`, 200)
 	}
+	c.check("POST", "/api/v1/groups/east/failback", `{"not_before":"`+e.clock.Now().Add(time.Hour).UTC().Format(time.RFC3339)+`"}`, 202)
 	c.check("POST", "/api/v1/kill", `{}`, 200)
 	reads()
 	c.check("POST", "/api/v1/unkill", `{}`, 200)

@@ -14,6 +14,7 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"erfailover/events"
+	"erfailover/failover"
 	"erfailover/failover/fault"
 )
 
@@ -34,12 +35,13 @@ type orderBody struct {
 	To        string    `json:"to,omitzero"`         // the circuit to move to; absent lets the policy choose
 	From      string    `json:"from,omitzero"`       // evacuate: the peering location or provider to leave
 	MakeHome  bool      `json:"make_home,omitzero"`  // switchover: the new circuit becomes home
-	Operation string    `json:"operation,omitzero"`  // approve, cancel: the operation meant
-	Plan      string    `json:"plan,omitzero"`       // approve: the plan that was read
+	Operation string    `json:"operation,omitzero"`  // approve, cancel: the operation meant; cancel: or the scheduled order
+	Plan      string    `json:"plan,omitzero"`       // approve: the plan that was read; needed
 	Reason    string    `json:"reason,omitzero"`     // why, in the person's words; at most 512 bytes
 	Overrides []string  `json:"overrides,omitempty"` // reason codes of guards to override, by name
 	Break     bool      `json:"break,omitzero"`      // break-glass: may override last-path too; needs a reason
 	Until     time.Time `json:"until,omitzero"`      // pause, kill, drill: when it ends by itself
+	NotBefore time.Time `json:"not_before,omitzero"` // switchover, failback, evacuate, drill: not now but then, by the guards of then
 }
 
 // fields says which fields a verb may carry besides the reason.
@@ -87,11 +89,15 @@ func (b orderBody) check(v events.Verb, now time.Time) []problemField {
 	deny(!f.decide && b.Operation != "", "/operation")
 	deny(v != events.OrderApprove && b.Plan != "", "/plan")
 	deny(!f.until && !b.Until.IsZero(), "/until")
+	bad = append(bad, b.checkTime(v, now)...)
 	name("/to", b.To)
 	name("/operation", b.Operation)
 	name("/plan", b.Plan)
 	if f.decide && b.Operation == "" {
 		bad = append(bad, problemField{"/operation", "", "the id of the operation"})
+	}
+	if v == events.OrderApprove && b.Plan == "" {
+		bad = append(bad, problemField{"/plan", "", "the id of the plan that you have read; what waits is shown with it"})
 	}
 	if f.until && !b.Until.IsZero() && !b.Until.After(now) {
 		bad = append(bad, problemField{"/until", b.Until.Format(time.RFC3339), "a time to come"})
@@ -115,6 +121,22 @@ func (b orderBody) check(v events.Verb, now time.Time) []problemField {
 		}
 	}
 	return bad
+}
+
+// checkTime returns what is wrong with the time of an order. The engine has the last
+// word on how far ahead it may be.
+func (b orderBody) checkTime(v events.Verb, now time.Time) []problemField {
+	switch {
+	case b.NotBefore.IsZero():
+		return nil
+	case !failover.Schedulable(v):
+		return []problemField{{"/not_before", "", fmt.Sprintf("nothing; %q is given for now. switchover, failback, evacuate and drill can be given for a time to come", string(v))}}
+	case !b.NotBefore.After(now):
+		return []problemField{{"/not_before", b.NotBefore.Format(time.RFC3339), "a time to come"}}
+	case !b.Until.IsZero() && !b.Until.After(b.NotBefore):
+		return []problemField{{"/until", b.Until.Format(time.RFC3339), "a time after not_before"}}
+	}
+	return nil
 }
 
 // words says whether s is 1 to max bytes of text on one line.
@@ -145,14 +167,14 @@ func (s *server) readOrder(r request) (events.Order, error) {
 		return events.Order{}, badField(bad...)
 	}
 	o := body.order(verb, group)
-	o.By, o.Key = r.caller.Name, key
+	o.By, o.Subject, o.Key = r.caller.Name, r.caller.Subject, key
 	return o, nil
 }
 
 // order makes the order that a body asks for.
 func (b orderBody) order(v events.Verb, group string) events.Order {
 	return events.Order{Verb: v, Group: group, From: b.From, To: b.To, MakeHome: b.MakeHome, Operation: b.Operation, Plan: b.Plan,
-		Reason: b.Reason, Overrides: b.Overrides, Break: b.Break, Until: b.Until}
+		Reason: b.Reason, Overrides: b.Overrides, Break: b.Break, Until: b.Until, NotBefore: b.NotBefore}
 }
 
 // idempotencyKey returns the caller's key, or a fresh one when it sent none: then

@@ -23,6 +23,7 @@ const (
 	Accepted State = "accepted" // stored; it is judged by the next beat
 	Begun    State = "begun"    // its operation runs, or has run
 	Waits    State = "waits"    // its operation waits for approval
+	Planned  State = "planned"  // it waits for its time; Operation is what cancels it
 	Done     State = "done"     // nothing more will happen
 	Refused  State = "refused"  // a guard said no; Codes names it
 )
@@ -34,9 +35,11 @@ type Outcome struct {
 	Verb      events.Verb `json:"verb,omitzero"`
 	State     State       `json:"state"`
 	Answer    string      `json:"answer"`               // a sentence
-	Operation string      `json:"operation,omitzero"`   // the one that it began, or that it must wait for
+	Operation string      `json:"operation,omitzero"`   // the one that it began, or that it must wait for; of a planned order: what cancels it
+	Plan      string      `json:"plan,omitzero"`        // of an operation that runs or waits: an approval names it
 	Codes     []string    `json:"codes,omitempty"`      // reason codes of a refusal
 	Groups    []Outcome   `json:"groups,omitempty"`     // of an order for the whole estate, by group
+	NotBefore time.Time   `json:"not_before,omitzero"`  // of an order that waits for its time
 	Receipt   []string    `json:"operations,omitempty"` // operations that run or wait in the groups touched
 }
 
@@ -52,11 +55,6 @@ func (s *server) postOrder(ctx context.Context, r request) (answer, error) {
 	o, err := s.readOrder(r)
 	if err != nil {
 		return answer{}, err
-	}
-	if o.Verb == events.OrderApprove {
-		if o.By, err = s.sameSpelling(ctx, o); err != nil {
-			return answer{}, err
-		}
 	}
 	if err := s.placeKnown(ctx, o.From); err != nil {
 		return answer{}, err
@@ -85,7 +83,7 @@ func (s *server) postOrder(ctx context.Context, r request) (answer, error) {
 	}
 	a := answer{status: http.StatusAccepted, body: out}
 	switch {
-	case out.Operation != "":
+	case out.Operation != "" && out.State != Planned:
 		a.location = base + "/operations/" + out.Operation
 	case o.Group == "":
 		a.location = base + "/status"
@@ -125,25 +123,6 @@ func (s *server) placeKnown(ctx context.Context, from string) error {
 	}
 	slices.Sort(places)
 	return badField(problemField{"/from", from, "a peering location or provider of the estate: " + strings.Join(places[:min(len(places), 40)], ", ")})
-}
-
-// sameSpelling returns the approver's name as the waiting operation spells it, where
-// the same person ordered or approved it: the engine compares names, and one person
-// may be spelled differently in two tokens.
-func (s *server) sameSpelling(ctx context.Context, o events.Order) (string, error) {
-	if s.Views == nil {
-		return o.By, nil
-	}
-	g, err := s.Views.group(ctx, o.Group)
-	if err != nil || g.Operation == nil {
-		return o.By, err
-	}
-	for _, name := range append([]string{g.Operation.By}, g.Operation.Approved...) {
-		if identity(name) == identity(o.By) {
-			return name, nil
-		}
-	}
-	return o.By, nil
 }
 
 // give hands an order to the engine. Instances that write the same document lose to
@@ -200,7 +179,7 @@ func (s *server) outcome(ctx context.Context, o events.Order, receipt Receipt) (
 	}
 	out.State, out.Answer = Done, "every group has answered"
 	for _, one := range out.Groups {
-		if one.State == Accepted || one.State == Begun || one.State == Waits {
+		if one.State == Accepted || one.State == Begun || one.State == Waits || one.State == Planned {
 			out.State, out.Answer = Accepted, "see the groups"
 		}
 	}
@@ -239,7 +218,15 @@ func (v *Views) Order(ctx context.Context, group, key string) (Outcome, error) {
 	out := Outcome{Order: key, Group: group, Operation: use.Operation}
 	out.State, out.Codes = stateOf(use)
 	out.Answer = use.Answer
+	if g.Operation != nil && g.Operation.ID == out.Operation {
+		out.Plan = g.Operation.Plan.ID
+	}
+	timed := slices.IndexFunc(g.Scheduled, func(o record.Order) bool { return o.Order.Key == key })
 	switch {
+	case timed >= 0:
+		o := g.Scheduled[timed]
+		out.State, out.Operation, out.NotBefore = Planned, o.Signal, o.Order.NotBefore
+		out.Answer = "kept for " + o.Order.NotBefore.UTC().Format(time.RFC3339) + ", to be judged by the guards of then"
 	case out.State == Refused && g.Operation != nil:
 		out.Operation = g.Operation.ID
 	case out.State == Accepted && !slices.ContainsFunc(g.Orders, func(o record.Order) bool { return o.Order.Key == key }):

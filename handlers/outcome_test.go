@@ -18,10 +18,10 @@ import (
 
 // outcomeOf reads the outcome of an order from a reply, refused or not.
 func outcomeOf(t testing.TB, body []byte) (o struct {
-	Order, Group, Operation, Type, Detail, Answer string
-	State                                         State
-	Codes                                         []string
-	Status                                        int
+	Order, Group, Operation, Plan, Type, Detail, Answer string
+	State                                               State
+	Codes                                               []string
+	Status                                              int
 }) {
 	t.Helper()
 	if err := json.Unmarshal(body, &o, json.MatchCaseInsensitiveNames(true)); err != nil {
@@ -92,11 +92,19 @@ func TestApprovalTellsItsOutcome(t *testing.T) {
 	if w.Code != 202 || o.State != Waits || o.Operation == "" || e.wires.puts != 0 {
 		t.Fatalf("got %d %s and %d writes", w.Code, w.Body, e.wires.puts)
 	}
-	w = ask(h, "POST", group+"approve", `{"operation":"`+o.Operation+`"}`, "X-Erfailover-User: ana")
+	for _, half := range []string{`{}`, `{"operation":"` + o.Operation + `"}`, `{"plan":"` + o.Plan + `"}`} {
+		if w := ask(h, "POST", group+"approve", half, "X-Erfailover-User: ben"); w.Code != 400 || e.wires.puts != 0 {
+			t.Errorf("%s: got %d %s and %d writes, want both the operation and the plan to be asked for", half, w.Code, w.Body, e.wires.puts)
+		}
+	}
+	if w := ask(h, "POST", group+"approve", `{"operation":"`+o.Operation+`","plan":"p-other"}`, "X-Erfailover-User: ben"); w.Code != 409 || e.wires.puts != 0 {
+		t.Errorf("another plan: got %d %s and %d writes", w.Code, w.Body, e.wires.puts)
+	}
+	w = ask(h, "POST", group+"approve", `{"operation":"`+o.Operation+`","plan":"`+o.Plan+`"}`, "X-Erfailover-User: ana")
 	if r := outcomeOf(t, w.Body.Bytes()); w.Code != 409 || !strings.Contains(r.Detail, "must not be the requester") {
 		t.Errorf("the requester approves: got %d %s", w.Code, w.Body)
 	}
-	w = ask(h, "POST", group+"approve", `{"operation":"`+o.Operation+`"}`, "X-Erfailover-User: ben")
+	w = ask(h, "POST", group+"approve", `{"operation":"`+o.Operation+`","plan":"`+o.Plan+`"}`, "X-Erfailover-User: ben")
 	if r := outcomeOf(t, w.Body.Bytes()); w.Code != 202 || r.State != Begun || r.Operation != o.Operation || e.wires.puts != 2 {
 		t.Errorf("another approves: got %d %s and %d writes", w.Code, w.Body, e.wires.puts)
 	}
@@ -157,6 +165,50 @@ func TestManyOrdersAtOnce(t *testing.T) {
 		t.Errorf("the 1,000 with one key were told %v, want one answer", same)
 	}
 	t.Logf("1,100 orders: begun by key %v, %d refused, operation %v", begun, refused, operations)
+}
+
+// TestScheduledMove: a move for a time to come is kept, shown, told by its key, judged
+// at its time, and can be cancelled.
+func TestScheduledMove(t *testing.T) {
+	e := newEstate(t)
+	h, eng := e.instance("a")
+	e.healthy(eng)
+	const group = "/api/v1/groups/east"
+	later := e.clock.Now().Add(10 * time.Minute).UTC().Format(time.RFC3339)
+	body := `{"to":"dallas","reason":"work","not_before":"` + later + `"}`
+	o := outcomeOf(t, ask(h, "POST", group+"/switchover", body, "Idempotency-Key: k1").Body.Bytes())
+	if o.State != Planned || o.Operation == "" || e.wires.puts != 0 {
+		t.Fatalf("got %+v and %d writes", o, e.wires.puts)
+	}
+	if again := outcomeOf(t, ask(h, "POST", group+"/switchover", body, "Idempotency-Key: k1").Body.Bytes()); again.Operation != o.Operation {
+		t.Errorf("the same key: got %+v, want %+v", again, o)
+	}
+	other := outcomeOf(t, ask(h, "POST", group+"/failback", `{"not_before":"`+later+`"}`, "Idempotency-Key: k2").Body.Bytes())
+	if w := ask(h, "GET", group, ""); strings.Count(w.Body.String(), later) != 2 || !strings.Contains(w.Body.String(), o.Operation) {
+		t.Errorf("the group does not show them: %s", w.Body)
+	}
+	if w := ask(h, "POST", group+"/cancel", `{"operation":"`+other.Operation+`"}`); w.Code != 200 {
+		t.Errorf("cancel: got %d %s", w.Code, w.Body)
+	}
+	if got := outcomeOf(t, ask(h, "GET", group+"/orders/k2", "").Body.Bytes()); got.State != Done || !strings.Contains(got.Answer, "cancelled") {
+		t.Errorf("the cancelled one: got %+v", got)
+	}
+	e.clock.ns.Add(int64(10 * time.Minute))
+	e.healthy(eng)
+	if err := eng.Tick(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := outcomeOf(t, ask(h, "GET", group+"/orders/k1", "").Body.Bytes()); got.State != Begun || !strings.HasPrefix(got.Operation, "op-") || e.wires.puts == 0 {
+		t.Errorf("at its time: got %+v and %d writes", got, e.wires.puts)
+	}
+	for verb, bad := range map[string]string{
+		"failover": `{"not_before":"` + later + `"}`, "pause": `{"not_before":"` + later + `"}`, "approve": `{"operation":"o","plan":"p","not_before":"` + later + `"}`,
+		"switchover": `{"not_before":"2020-01-01T00:00:00Z"}`, "drill": `{"not_before":"2026-03-01T00:00:00Z","until":"2026-02-28T00:00:00Z"}`, "failback": `{"not_before":"2030-01-01T00:00:00Z"}`,
+	} {
+		if w := ask(h, "POST", group+"/"+verb, bad); w.Code != 400 {
+			t.Errorf("%s %s: got %d %s", verb, bad, w.Code, w.Body)
+		}
+	}
 }
 
 // TestPlanIsTheRealPlan: the dry run gives the ID that the real run has, and writes

@@ -3,6 +3,7 @@ package handlers
 import (
 	"context"
 	"net/http"
+	"time"
 
 	"erfailover/failover/report"
 )
@@ -44,7 +45,8 @@ type list[T any] struct {
 
 // health is the reply of healthz and readyz.
 type liveness struct {
-	Status string `json:"status"`
+	At     time.Time `json:"at"` // by this program's clock
+	Status string    `json:"status"`
 }
 
 // routes is the table of the API.
@@ -52,7 +54,7 @@ func (s *server) routes() []route {
 	limit := param{in: "query", name: "limit", about: "entries in the reply, 1 to 200; default 50", number: true}
 	after := param{in: "query", name: "after", about: "the next value of the page before"}
 	rs := []route{
-		{method: http.MethodGet, path: "/healthz", id: "healthz", about: "Says that the process runs. It holds no data.", reply: map[int]any{200: liveness{}}, do: s.getHealthz},
+		{method: http.MethodGet, path: "/healthz", id: "healthz", about: "Says that the process runs, and its time. It holds no data.", reply: map[int]any{200: liveness{}}, do: s.getHealthz},
 		{method: http.MethodGet, path: "/readyz", id: "readyz", about: "Says whether the record can be reached.", reply: map[int]any{200: liveness{}}, do: s.getReadyz},
 		{method: http.MethodGet, path: "/openapi.json", role: Reader, id: "openapi", about: "This document.", reply: map[int]any{200: anyJSON{}}, do: s.getOpenAPI},
 		{method: http.MethodGet, path: "/metrics", role: Reader, id: "metrics", about: "Metrics in the text format of Prometheus. Labels are groups and circuits of the configuration, and closed lists.", reply: map[int]any{200: plainText{}}, do: s.getMetrics},

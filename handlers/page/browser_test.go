@@ -44,7 +44,7 @@ func TestBrowser(t *testing.T) {
 	}
 	for name, test := range map[string]func(*testing.T, tab){
 		"first screen": firstScreen, "calm": calmScreen, "order": giveOrder, "changed plan": changedPlan, "kill switch": killSwitch,
-		"without script": withoutScript, "updates": updates, "stale server": staleServer, "old record": oldRecord,
+		"planned move": plannedMove, "without script": withoutScript, "updates": updates, "stale server": staleServer, "old record": oldRecord,
 		"hostile texts": hostileTexts, "phone": phone, "many groups": manyGroups, "keyboard": keyboard,
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -137,8 +137,14 @@ func (b tab) until(expression string) {
 	b.t.Helper()
 	ctx, stop := context.WithTimeout(b.ctx, 20*time.Second)
 	defer stop()
-	if _, err := chromedp.Run(ctx, chromedp.Poll[bool](expression)); err != nil {
-		b.t.Fatalf("waited for %s: %v", expression, err)
+	for {
+		_, err := chromedp.Run(ctx, chromedp.Poll[bool](expression))
+		if err == nil {
+			return
+		}
+		if !strings.Contains(err.Error(), "Cannot find context") || ctx.Err() != nil { // the page was left while we asked
+			b.t.Fatalf("waited for %s: %v", expression, err)
+		}
 	}
 }
 

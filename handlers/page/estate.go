@@ -51,6 +51,7 @@ type estateView struct {
 type doesView struct {
 	Group, Key, Text string
 	Until            time.Time
+	At               time.Time // of a move that is planned
 }
 
 // getEstate shows the first screen.
@@ -167,6 +168,7 @@ func matches(g report.GroupStatus, query string) bool {
 // answer answers the three questions. Groups come worst first.
 func (v *estateView) answer(groups []report.GroupStatus, levels map[string]level, now time.Time) {
 	var trouble, away []string
+	var planned []doesView
 	count := map[level]int{}
 	home, unread := 0, 0
 	for _, g := range groups {
@@ -188,6 +190,9 @@ func (v *estateView) answer(groups []report.GroupStatus, levels map[string]level
 			v.Does = append(v.Does, doesView{Group: label(g.Name), Key: linkable(g.Name), Text: text, Until: until})
 		}
 		v.Level = min(v.Level, l)
+		for _, o := range g.Scheduled {
+			planned = append(planned, doesView{Group: label(g.Name), Key: linkable(g.Name), Text: "planned: " + newScheduled(o).What, At: o.NotBefore})
+		}
 	}
 	switch {
 	case len(groups) == 0:
@@ -213,6 +218,11 @@ func (v *estateView) answer(groups []report.GroupStatus, levels map[string]level
 	if len(v.Does) > told {
 		more := len(v.Does) - told
 		v.Does = append(v.Does[:told:told], doesView{Text: plural(more, "more group") + " below"})
+	}
+	slices.SortStableFunc(planned, func(a, b doesView) int { return a.At.Compare(b.At) })
+	v.Does = append(v.Does, planned[:min(len(planned), told)]...)
+	if more := len(planned) - told; more > 0 {
+		v.Does = append(v.Does, doesView{Text: plural(more, "more planned move")})
 	}
 }
 

@@ -58,6 +58,7 @@ type groupView struct {
 	Recent   []recentView
 	Entries  []entryView
 	Verbs    []verbLink
+	Planned  []scheduledView
 	Verdict  time.Time
 }
 
@@ -115,6 +116,9 @@ func newGroup(g report.GroupStatus, now time.Time, circuits int) groupView {
 		v.Recent = append(v.Recent, newRecent(g.Name, s))
 	}
 	v.Verbs = verbsFor(g, now)
+	for _, o := range g.Scheduled {
+		v.Planned = append(v.Planned, newScheduled(o))
+	}
 	return v
 }
 

