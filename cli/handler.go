@@ -61,10 +61,19 @@ func (p *parts) options() handlers.Options {
 	views := handlers.NewViews(p.engine)
 	return p.withPage(handlers.Options{
 		Engine: p.told(faced(p.engine)), Letters: handlers.NewRecordLetters(p.store), Parse: handlers.ParseEvents,
-		Auth: handlers.Auth{Mode: handlers.Mode(p.config.Auth.Mode), Tenant: p.config.Auth.Tenant, Audience: p.config.Auth.Audience, Authority: authority(p.config.Azure)},
+		Auth: handlers.Auth{Mode: handlers.Mode(p.config.Auth.Mode), Tenant: p.config.Auth.Tenant, Audience: p.config.Auth.Audience, Authority: authority(p.config.Azure), Grants: granted(p.config.Auth)},
 		Log:  newLog(os.Stdout, p.clock.Now).With().Str("component", "handlers").Logger(),
 		Now:  p.clock.Now, Views: views, Ready: views.Ready, Drills: p.drills, Probe: p.probing(),
 	})
+}
+
+// granted gives the handlers the configuration's grants.
+func granted(a config.Auth) []handlers.Grant {
+	var out []handlers.Grant
+	for _, g := range a.Grants {
+		out = append(out, handlers.Grant{Who: g.Who, May: g.May, Groups: g.Groups})
+	}
+	return out
 }
 
 // authority returns who signs the tokens of a cloud's tenants.

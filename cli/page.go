@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"net/http"
 	"strings"
 	"sync"
 
@@ -25,7 +26,7 @@ func (p *parts) withPage(o handlers.Options) handlers.Options {
 	}
 	mode := o.Auth.Mode
 	dash, err := page.New(page.Options{
-		Look: p.look, Operation: o.Views.Operation, Plan: p.planned, Journal: p.journal(), API: api, Now: o.Now,
+		Look: p.look, Operation: o.Views.Operation, Plan: p.planned, Journal: p.journal(), API: api, Now: o.Now, Sees: seen,
 		AskName: mode == handlers.ModeFunctionKey || mode == handlers.ModeLoopback,
 	})
 	if err != nil {
@@ -34,6 +35,14 @@ func (p *parts) withPage(o handlers.Options) handlers.Options {
 	}
 	o.API = dash
 	return o
+}
+
+// seen says which groups the caller of a page may see; nil for everything.
+func seen(r *http.Request) func(group string) bool {
+	if c, ok := handlers.CallerOf(r.Context()); ok && !c.SeesAll() {
+		return c.Sees
+	}
+	return nil
 }
 
 // look is one look at the estate for the page.

@@ -170,6 +170,9 @@ func (s *server) admit(r *request, rt route) (leave func(), err error) {
 		return nil, &requestError{problem{Status: http.StatusUnsupportedMediaType, Title: "This could be a form of another page",
 			Detail: "send Content-Type: application/json, or the header " + keyHeader + " or " + userHeader}}
 	}
+	if err := s.within(r, rt); err != nil {
+		return nil, err
+	}
 	return s.gate.enter(r.Context(), r.caller.Name, s.Now())
 }
 
@@ -193,6 +196,7 @@ func (s *server) caller(r *http.Request, role Role) (Caller, error) {
 	if err != nil {
 		return Caller{}, err
 	}
+	c.scope = scopeOf(s.Auth.Grants, c)
 	if c.has(role) {
 		return c, nil
 	}

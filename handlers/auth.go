@@ -40,6 +40,8 @@ type Caller struct {
 	Name    string // for the journal; "" only for a signaler
 	Subject string // the directory's object ID, which tells people apart; "" where nobody vouches for one
 	Roles   []Role
+	Tags    []string // "role:NAME" and "group:ID" of the token, which grants may name
+	scope   scope
 }
 
 // has says whether the caller may act in a role. Whoever may order or approve may
@@ -59,6 +61,7 @@ type Auth struct {
 	Tenant    string       // GUID of the tenant whose tokens are taken; easyauth: optional
 	Audience  string       // what the tokens must be made for; easyauth: optional
 	Authority string       // https URL of the authority; default https://login.microsoftonline.com
+	Grants    []Grant      // what roles allow is narrowed to these; none: every role holds everywhere
 	Client    *http.Client // for the tenant's keys; nil: one with a deadline that follows no redirect
 	// Verify takes the place of the checks of the modes entra and easyauth. nil: they
 	// stand.

@@ -82,7 +82,7 @@ func (p principal) caller(a Auth) (Caller, error) {
 	if p.RoleType != "" {
 		types = append(types, p.RoleType)
 	}
-	c := Caller{Name: callerName(claims{Object: object, Name: first(values("preferred_username", "upn"))}), Subject: strings.ToLower(object), Roles: known(values(types...))}
+	c := Caller{Name: callerName(claims{Object: object, Name: first(values("preferred_username", "upn"))}), Subject: strings.ToLower(object), Roles: known(values(types...)), Tags: tags(values(types...), values("groups"))}
 	if len(c.Roles) == 0 {
 		return Caller{}, &requestError{problem{Status: http.StatusForbidden, Title: "The sign-in carries no role of this program",
 			Detail: "assign one of the app roles reader, operator, approver, signaler"}}

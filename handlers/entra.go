@@ -38,6 +38,7 @@ type claims struct {
 	IssuedAt  float64  `json:"iat"`
 	Object    string   `json:"oid"`
 	Roles     []string `json:"roles"`
+	Groups    []string `json:"groups"`
 	AppID     string   `json:"appid"` // version 1
 	Party     string   `json:"azp"`   // version 2
 	Name      string   `json:"preferred_username"`
@@ -62,7 +63,7 @@ func (e *entra) verify(r *http.Request) (Caller, error) {
 	if why := e.wrong(c); why != "" {
 		return Caller{}, unauthorized(why)
 	}
-	caller := Caller{Name: callerName(c), Subject: strings.ToLower(c.Object), Roles: known(c.Roles)}
+	caller := Caller{Name: callerName(c), Subject: strings.ToLower(c.Object), Roles: known(c.Roles), Tags: tags(c.Roles, c.Groups)}
 	if len(caller.Roles) == 0 {
 		return Caller{}, &requestError{problem{Status: http.StatusForbidden, Title: "The token carries no role of this program",
 			Detail: "assign one of the app roles reader, operator, approver, signaler"}}
@@ -159,6 +160,18 @@ func known(roles []string) []Role {
 		if role := Role(strings.ToLower(r)); slices.Contains(all[:], role) && !slices.Contains(out, role) {
 			out = append(out, role)
 		}
+	}
+	return out
+}
+
+// tags are the words by which grants may name a caller besides its object.
+func tags(roles, groups []string) []string {
+	var out []string
+	for _, r := range roles {
+		out = append(out, "role:"+r)
+	}
+	for _, g := range groups {
+		out = append(out, "group:"+g)
 	}
 	return out
 }

@@ -76,13 +76,17 @@ func (v *Views) head(ctx context.Context, stream string) (uint64, error) {
 		}
 	}
 	if key == "" {
-		return 0, &fault.Error{Op: "find the stream", Kind: fault.NotFound, Hint: "name a stream: estate, group.NAME or circuit.NAME"}
+		return 0, noStream()
 	}
 	var doc struct {
 		Head record.Head `json:"head"`
 	}
 	_, err := v.load(ctx, key, kind, &doc)
 	return doc.Head.Seq, err
+}
+
+func noStream() error {
+	return &fault.Error{Op: "find the stream", Kind: fault.NotFound, Hint: "name a stream: estate, group.NAME or circuit.NAME"}
 }
 
 // told are the codes that answer "what was decided and refused lately?".

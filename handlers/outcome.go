@@ -56,7 +56,7 @@ func (s *server) postOrder(ctx context.Context, r request) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	if err := s.placeKnown(ctx, o.From); err != nil {
+	if err := s.placeKnown(ctx, r.caller, o.From); err != nil {
 		return answer{}, err
 	}
 	sig, err := orderSignal(o, s.Now().UTC())
@@ -98,7 +98,7 @@ func (s *server) postOrder(ctx context.Context, r request) (answer, error) {
 
 // placeKnown refuses an evacuation of a place that no circuit is at: a misspelt name
 // would move nothing and look like success.
-func (s *server) placeKnown(ctx context.Context, from string) error {
+func (s *server) placeKnown(ctx context.Context, c Caller, from string) error {
 	if from == "" || s.Views == nil {
 		return nil
 	}
@@ -107,8 +107,9 @@ func (s *server) placeKnown(ctx context.Context, from string) error {
 		return err
 	}
 	var places []string
-	for _, c := range e.Facts.Circuits {
-		for _, name := range []string{c.Location, c.Provider} {
+	_, facts := report.Narrow(report.Status{}, e.Facts, c.sees())
+	for _, k := range facts.Circuits {
+		for _, name := range []string{k.Location, k.Provider} {
 			switch {
 			case name == "" || slices.Contains(places, name):
 			case strings.EqualFold(name, from):
@@ -328,7 +329,7 @@ func (s *server) postPlan(ctx context.Context, r request) (answer, error) {
 		if o.By == "" {
 			o.By = "somebody"
 		}
-		if err := s.placeKnown(ctx, o.From); err != nil {
+		if err := s.placeKnown(ctx, r.caller, o.From); err != nil {
 			return answer{}, err
 		}
 		order = &o

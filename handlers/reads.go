@@ -16,6 +16,7 @@ import (
 
 	"erfailover/failover/fault"
 	"erfailover/failover/record"
+	"erfailover/failover/report"
 )
 
 // Bounds of a page of a list.
@@ -42,31 +43,33 @@ func (s *server) getOpenAPI(context.Context, request) (answer, error) {
 	return answer{status: http.StatusOK, text: openAPI, media: "application/openapi+json"}, nil
 }
 
-func (s *server) getStatus(ctx context.Context, _ request) (answer, error) {
+func (s *server) getStatus(ctx context.Context, r request) (answer, error) {
 	v, err := s.views()
 	if err != nil {
 		return answer{}, err
 	}
 	st, err := v.Status(ctx)
+	st = r.caller.status(st)
 	same := st
 	same.At = time.Time{} // a status that says the same a second later is the same
 	return answer{status: http.StatusOK, body: st, tag: same}, err
 }
 
-func (s *server) getReadiness(ctx context.Context, _ request) (answer, error) {
+func (s *server) getReadiness(ctx context.Context, r request) (answer, error) {
 	v, err := s.views()
 	if err != nil {
 		return answer{}, err
 	}
-	return ok(v.Readiness(ctx))
+	return ok(v.Readiness(ctx, r.caller.Sees))
 }
 
-func (s *server) getCard(ctx context.Context, _ request) (answer, error) {
+func (s *server) getCard(ctx context.Context, r request) (answer, error) {
 	v, err := s.views()
 	if err != nil {
 		return answer{}, err
 	}
-	c, err := v.Card(ctx)
+	st, err := v.Status(ctx)
+	c := report.MakeCard(r.caller.status(st))
 	same := c
 	same.At = time.Time{}
 	return answer{status: http.StatusOK, body: c, tag: same}, err
@@ -81,6 +84,7 @@ func (s *server) getGroups(ctx context.Context, r request) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
+	st = r.caller.status(st)
 	names := make([]string, len(st.Groups))
 	for i := range st.Groups {
 		names[i] = st.Groups[i].Name
@@ -109,7 +113,7 @@ func (s *server) getCircuits(ctx context.Context, r request) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	all, err := v.Circuits(ctx)
+	all, err := v.Circuits(ctx, r.caller)
 	if err != nil {
 		return answer{}, err
 	}
@@ -125,7 +129,7 @@ func (s *server) getGateways(ctx context.Context, r request) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	all, err := v.Gateways(ctx)
+	all, err := v.Gateways(ctx, r.caller)
 	if err != nil {
 		return answer{}, err
 	}
@@ -141,10 +145,15 @@ func (s *server) getOperations(ctx context.Context, r request) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	all, err := v.Operations(ctx, r.URL.Query().Get("group"))
+	group := r.URL.Query().Get("group")
+	if group != "" && !r.caller.Sees(group) {
+		return answer{}, noGroup(group)
+	}
+	all, err := v.Operations(ctx, group)
 	if err != nil {
 		return answer{}, err
 	}
+	all = slices.DeleteFunc(all, func(o report.OperationLine) bool { return !r.caller.Sees(o.Group) })
 	ids := make([]string, len(all))
 	for i := range all {
 		ids[i] = all[i].ID
@@ -157,7 +166,11 @@ func (s *server) getOperation(ctx context.Context, r request) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	return ok(v.Operation(ctx, r.PathValue("id")))
+	op, err := v.Operation(ctx, r.PathValue("id"))
+	if err == nil && !r.caller.Sees(op.Group) {
+		err = noOperation()
+	}
+	return ok(op, err)
 }
 
 func (s *server) getJournal(ctx context.Context, r request) (answer, error) {
@@ -179,7 +192,7 @@ func (s *server) getJournal(ctx context.Context, r request) (answer, error) {
 			return answer{}, badField(problemField{"before", text, "a number from 1"})
 		}
 	}
-	return ok(v.Journal(ctx, stream, before, n))
+	return ok(s.journal(ctx, v, r.caller, stream, before, n))
 }
 
 // limitOf reads how many entries a caller wants.

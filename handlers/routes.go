@@ -23,6 +23,7 @@ type route struct {
 	method string
 	path   string // under base
 	role   Role   // "" means that nobody is asked who they are
+	whole  bool   // tells of the whole estate, without names of groups to tell apart
 	id     string // operationId
 	about  string // one sentence
 	params []param
@@ -57,7 +58,7 @@ func (s *server) routes() []route {
 		{method: http.MethodGet, path: "/healthz", id: "healthz", about: "Says that the process runs, and its time. It holds no data.", reply: map[int]any{200: liveness{}}, do: s.getHealthz},
 		{method: http.MethodGet, path: "/readyz", id: "readyz", about: "Says whether the record can be reached.", reply: map[int]any{200: liveness{}}, do: s.getReadyz},
 		{method: http.MethodGet, path: "/openapi.json", role: Reader, id: "openapi", about: "This document.", reply: map[int]any{200: anyJSON{}}, do: s.getOpenAPI},
-		{method: http.MethodGet, path: "/metrics", role: Reader, id: "metrics", about: "Metrics in the text format of Prometheus. Labels are groups and circuits of the configuration, and closed lists.", reply: map[int]any{200: plainText{}}, do: s.getMetrics},
+		{method: http.MethodGet, path: "/metrics", role: Reader, whole: true, id: "metrics", about: "Metrics in the text format of Prometheus. Labels are groups and circuits of the configuration, and closed lists.", reply: map[int]any{200: plainText{}}, do: s.getMetrics},
 		{method: http.MethodGet, path: "/status", role: Reader, id: "status", about: "The estate as it is believed to be now.", reply: map[int]any{200: report.Status{}}, do: s.getStatus},
 		{method: http.MethodGet, path: "/readiness", role: Reader, id: "readiness", about: "Which groups could fail over now, and why the others could not. It judges and plans by the real code and writes nothing.", reply: map[int]any{200: report.Readiness{}}, do: s.getReadiness},
 		{method: http.MethodGet, path: "/card", role: Reader, id: "card", about: "The break-glass card: commands that move traffic by hand while this program is down.", reply: map[int]any{200: report.Card{}}, do: s.getCard},

@@ -160,16 +160,18 @@ func (v *Views) Group(ctx context.Context, name string) (report.GroupStatus, err
 	return report.MakeStatus(in).Groups[0], nil
 }
 
-// Circuits lists every circuit.
-func (v *Views) Circuits(ctx context.Context) ([]report.CircuitView, error) {
+// Circuits lists every circuit that the caller may see.
+func (v *Views) Circuits(ctx context.Context, c Caller) ([]report.CircuitView, error) {
 	in, err := v.input(ctx, v.groupNames())
-	return report.Circuits(in.Estate.Facts, report.MakeStatus(in)), err
+	st, facts := report.Narrow(report.MakeStatus(in), in.Estate.Facts, c.sees())
+	return report.Circuits(facts, st), err
 }
 
-// Gateways lists every gateway.
-func (v *Views) Gateways(ctx context.Context) ([]report.GatewayView, error) {
+// Gateways lists every gateway that the caller may see.
+func (v *Views) Gateways(ctx context.Context, c Caller) ([]report.GatewayView, error) {
 	in, err := v.input(ctx, v.groupNames())
-	return report.Gateways(in.Estate.Facts, report.MakeStatus(in)), err
+	st, facts := report.Narrow(report.MakeStatus(in), in.Estate.Facts, c.sees())
+	return report.Gateways(facts, st), err
 }
 
 // Card returns the break-glass card for the present state.
@@ -211,7 +213,7 @@ func (v *Views) Operation(ctx context.Context, id string) (report.Operation, err
 		Schema    int              `json:"schema"`
 		Operation record.Operation `json:"operation"`
 	}
-	lost := &fault.Error{Op: "find the operation", Kind: fault.NotFound, Hint: "GET " + base + "/operations lists them"}
+	lost := noOperation()
 	if record.CheckKey("read operation", record.OperationKey(id)) != nil {
 		return report.Operation{}, lost
 	}
@@ -223,6 +225,10 @@ func (v *Views) Operation(ctx context.Context, id string) (report.Operation, err
 		return report.Operation{}, lost
 	}
 	return report.MakeOperation(ended.Operation, v.engine.Rules[ended.Operation.Group].Policy.Objective), nil
+}
+
+func noOperation() error {
+	return &fault.Error{Op: "find the operation", Kind: fault.NotFound, Hint: "GET " + base + "/operations lists them"}
 }
 
 // Ready says whether the record can be reached.
@@ -276,14 +282,17 @@ func (v *Views) Explain(ctx context.Context, name string) (report.Explanation, e
 	return e, err
 }
 
-// Readiness says which groups could fail over now.
-func (v *Views) Readiness(ctx context.Context) (report.Readiness, error) {
+// Readiness says which of the groups that are seen could fail over now.
+func (v *Views) Readiness(ctx context.Context, sees func(group string) bool) (report.Readiness, error) {
 	in, err := v.input(ctx, v.groupNames())
 	if err != nil {
 		return report.Readiness{}, err
 	}
 	out := report.Readiness{At: in.Now.UTC(), Ready: true, Groups: []report.GroupReadiness{}}
 	for _, g := range report.MakeStatus(in).Groups {
+		if !sees(g.Name) {
+			continue
+		}
 		would, err := v.engine.Preview(ctx, g.Name, whatIf(g.Name))
 		if err != nil {
 			return out, err

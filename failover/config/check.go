@@ -85,6 +85,7 @@ func (c Config) Check() (Invalid, []Warning) {
 		f.notify(fmt.Sprintf("notify[%d]", i), n)
 	}
 	f.auth(c.Auth)
+	f.grants(c)
 	f.timing(c.Timing)
 	return f.problems, f.warnings
 }

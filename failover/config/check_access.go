@@ -80,3 +80,43 @@ func (f *finding) auth(a Auth) {
 		}
 	}
 }
+
+// grants checks who may do what in which groups.
+func (f *finding) grants(c Config) {
+	if len(c.Auth.Grants) > 0 && c.Auth.Mode != AuthEntra && c.Auth.Mode != AuthEasyAuth {
+		f.bad("auth.grants", "mode "+string(c.Auth.Mode), "mode entra or easyauth: a shared key does not tell who calls")
+	}
+	for i, g := range c.Auth.Grants {
+		key := fmt.Sprintf("auth.grants[%d].", i)
+		for _, list := range []struct {
+			name string
+			of   []string
+			want string
+			fits func(string) bool
+		}{
+			{"who", g.Who, wantWho, grantee},
+			{"may", g.May, "one of " + joined(grantActions()), func(s string) bool { return slices.Contains(grantActions(), s) }},
+			{"groups", g.Groups, "a group of this file, or *", func(s string) bool { _, ok := c.Groups[s]; return ok || s == "*" }},
+		} {
+			if len(list.of) == 0 {
+				f.bad(key+list.name, missing, "at least one: "+list.want)
+			}
+			for n, s := range list.of {
+				if !list.fits(s) {
+					f.bad(fmt.Sprintf("%s%s[%d]", key, list.name, n), show(s), list.want)
+				}
+			}
+		}
+	}
+}
+
+// grantee reports whether a text names callers.
+func grantee(s string) bool {
+	if name, ok := strings.CutPrefix(s, "role:"); ok {
+		return name != "" && strings.TrimSpace(name) == name
+	}
+	if id, ok := strings.CutPrefix(s, "group:"); ok {
+		return guid(id)
+	}
+	return s == "*" || guid(s)
+}

@@ -192,6 +192,16 @@ type Auth struct {
 	Mode     AuthMode
 	Tenant   string // entra: tenant GUID, required; easyauth: optional
 	Audience string // entra: the token's aud, required; easyauth: optional
+	Grants   []Grant
+}
+
+// Grant narrows what roles allow to some groups. Without any grant a role holds for
+// every group; with grants a caller may do what both a role and a grant allow, and
+// groups that no grant shows are as unknown.
+type Grant struct {
+	Who    []string // object IDs, "role:NAME" and "group:ID" of a token, or "*"
+	May    []string // actions, see grantActions
+	Groups []string // names of groups, or "*" for all and the estate as a whole
 }
 
 // Timing holds the waits of the engine itself.

@@ -114,6 +114,9 @@ func (d draw) auth() Auth {
 	a := Auth{Mode: pick(d, "auth", AuthEntra, AuthEasyAuth, AuthFunctionKey, AuthLoopback)}
 	if a.Mode == AuthEntra {
 		a.Tenant, a.Audience = "00000000-0000-0000-0000-0000000000AA", d.text("audience")
+		if d.coin("grant") {
+			a.Grants = []Grant{{Who: []string{pick(d, "who", "*", "role:team a", "group:"+a.Tenant, a.Tenant)}, May: []string{pick(d, "may", grantActions()...)}, Groups: []string{"*"}}}
+		}
 	}
 	return a
 }

@@ -225,6 +225,17 @@ func (a *Auth) read(v node) {
 		"mode":     func(v node) { enum(v, &a.Mode, authModes()...) },
 		"tenant":   func(v node) { a.Tenant, _ = v.text("a tenant GUID") },
 		"audience": func(v node) { a.Audience, _ = v.text("the audience of our tokens") },
+		"grants": func(v node) {
+			for _, item := range v.items("a list like [{who: [role:team-east], may: [read, order], groups: [east]}]") {
+				var g Grant
+				item.object("a mapping with who, may and groups", fields{
+					"who":    func(v node) { g.Who = v.texts("a list of callers", wantWho) },
+					"may":    func(v node) { g.May = v.texts("a list of actions", "one of "+joined(grantActions())) },
+					"groups": func(v node) { g.Groups = v.texts("a list of groups", "a group's name, or *") },
+				})
+				a.Grants = append(a.Grants, g)
+			}
+		},
 	})
 }
 

@@ -220,6 +220,13 @@ func (a Auth) tree() tree {
 	t := tree{"mode": string(a.Mode)}
 	put(t, "tenant", a.Tenant)
 	put(t, "audience", a.Audience)
+	var grants []any
+	for _, g := range a.Grants {
+		grants = append(grants, tree{"who": g.Who, "may": g.May, "groups": g.Groups})
+	}
+	if grants != nil {
+		t["grants"] = grants
+	}
 	return t
 }
 

@@ -134,6 +134,7 @@ func full(t testing.TB) Config {
 	g := c.Groups["east"]
 	g.Baseline = map[string]int32{"ashburn": 200, "chicago": 100, "dallas": 90}
 	c.Groups["east"] = g
+	c.Auth.Grants = []Grant{{Who: []string{"role:team-east"}, May: []string{"order"}, Groups: []string{"east"}}}
 	return c
 }
 

@@ -77,3 +77,12 @@ func wantChannel(ch Channel) string {
 	}
 	return "env:NAME"
 }
+
+// wantWho says how a grant names callers.
+const wantWho = "an object ID, role:NAME, group:ID, or *"
+
+// grantActions are what a grant may allow: reading, every order, one order by its
+// verb, approving. Each of the others includes reading.
+func grantActions() []string {
+	return []string{"read", "order", "approve", "failover", "switchover", "failback", "evacuate", "drill", "pause", "resume", "acknowledge", "cancel", "kill", "unkill"}
+}

@@ -56,7 +56,7 @@ type doesView struct {
 
 // getEstate shows the first screen.
 func (s *server) getEstate(w http.ResponseWriter, r *http.Request) {
-	look, mark, err := s.looks.get(r.Context(), s.Fresh, s.Look)
+	look, mark, sees, err := s.look(r)
 	if err != nil {
 		s.failed(w, r, "The state of the estate cannot be read", err)
 		return
@@ -64,7 +64,7 @@ func (s *server) getEstate(w http.ResponseWriter, r *http.Request) {
 	sc := s.newScreen(r, "estate", "")
 	s.about(&sc, look)
 	v := newEstate(look, sc.Now, r.URL.Query().Get("q"), r.URL.Query().Get("p"))
-	v.Entries = s.timeline(r.Context(), mark, v.streams(look), "", 14, sc.Now)
+	v.Entries = s.timeline(r.Context(), asking{mark, sees, look.Estate}, v.streams(look), "", 14)
 	if unchanged(w, r, look.Status.At, sumOf([]byte(mark), []byte(s.rev), []byte(r.URL.RawQuery), []byte(sc.Killed+sc.Old), []byte(newest(v.Entries)))) {
 		return
 	}
@@ -260,7 +260,7 @@ func (v *estateView) recent(st report.Status) {
 
 // getGroup shows one group.
 func (s *server) getGroup(w http.ResponseWriter, r *http.Request) {
-	look, mark, err := s.looks.get(r.Context(), s.Fresh, s.Look)
+	look, mark, sees, err := s.look(r)
 	if err != nil {
 		s.failed(w, r, "The state of the estate cannot be read", err)
 		return
@@ -273,7 +273,7 @@ func (s *server) getGroup(w http.ResponseWriter, r *http.Request) {
 	sc := s.newScreen(r, "group", "")
 	s.about(&sc, look)
 	v := newGroup(g, sc.Now, 100)
-	v.Entries = s.timeline(r.Context(), mark, streamsOf(g), g.Name, 25, sc.Now)
+	v.Entries = s.timeline(r.Context(), asking{mark, sees, look.Estate}, streamsOf(g), g.Name, 25)
 	if unchanged(w, r, look.Status.At, sumOf([]byte(mark), []byte(s.rev), []byte(r.URL.RawQuery), []byte(sc.Killed+sc.Old), []byte(newest(v.Entries)))) {
 		return
 	}

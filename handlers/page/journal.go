@@ -7,8 +7,10 @@ import (
 	"strings"
 	"time"
 
+	"erfailover/failover/fault"
 	"erfailover/failover/policy"
 	"erfailover/failover/record"
+	"erfailover/failover/report"
 )
 
 // perPage is how many journal entries one page shows.
@@ -102,17 +104,27 @@ func (s *server) getJournal(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
+	sees := s.sees(r)
+	if sees != nil {
+		look, _, _, err := s.look(r)
+		if err != nil || !report.SeesStream(look.Estate, stream, sees) {
+			s.problem(w, r, http.StatusNotFound, "The journal cannot be read", "There is no such journal.")
+			return
+		}
+	}
 	list, err := s.Journal(r.Context(), stream, before, perPage)
 	if err != nil {
 		s.failed(w, r, "The journal cannot be read", err)
 		return
 	}
+	last := list
+	list = report.NarrowEntries(list, sees)
 	v := &journalView{Name: label(stream), Key: stream, Newer: before != 0}
 	for _, e := range list {
 		v.Entries = append(v.Entries, newEntry(e))
 	}
-	if n := len(list); n > 0 && list[n-1].Seq > 1 {
-		v.Older = strconv.FormatUint(list[n-1].Seq, 10)
+	if n := len(last); n > 0 && last[n-1].Seq > 1 {
+		v.Older = strconv.FormatUint(last[n-1].Seq, 10)
 	}
 	sc.Journal = v
 	if name, ok := strings.CutPrefix(stream, "group."); ok {
@@ -124,6 +136,9 @@ func (s *server) getJournal(w http.ResponseWriter, r *http.Request) {
 // getOperation shows one operation.
 func (s *server) getOperation(w http.ResponseWriter, r *http.Request) {
 	op, err := s.Options.Operation(r.Context(), r.URL.Query().Get("operation"))
+	if sees := s.sees(r); err == nil && sees != nil && !sees(op.Group) {
+		err = &fault.Error{Op: "find the operation", Kind: fault.NotFound}
+	}
 	if err != nil {
 		s.failed(w, r, "The operation cannot be shown", err)
 		return

@@ -176,7 +176,7 @@ func (s *server) form(w http.ResponseWriter, r *http.Request, then func(*screen,
 // order makes the screen of an order, lets then go on with it, and sends it unless
 // then has answered already, which it tells by 0.
 func (s *server) order(w http.ResponseWriter, r *http.Request, q url.Values, then func(*screen, verb) int) {
-	look, _, err := s.looks.get(r.Context(), s.Fresh, s.Look)
+	look, _, _, err := s.look(r)
 	if err != nil {
 		s.failed(w, r, "The state of the estate cannot be read", err)
 		return

@@ -67,6 +67,9 @@ type Options struct {
 	// Admit says whether the caller of a request may read: nil, or a Refused. Without
 	// it somebody in front has asked.
 	Admit func(r *http.Request) error
+	// Sees says which groups the caller of a request may see; nil, and a nil answer,
+	// mean everything. What is hidden is answered like what does not exist.
+	Sees func(r *http.Request) func(group string) bool
 	// Plan says what an order would do now. It writes nothing.
 	Plan func(ctx context.Context, o events.Order) (Plan, error)
 	// API takes the orders.

@@ -40,6 +40,25 @@ func (c *shared) get(ctx context.Context, fresh time.Duration, read func(context
 	return c.look, c.mark, nil
 }
 
+// look returns what the caller of a request may see of the newest look, and which
+// groups those are: nil for everything.
+func (s *server) look(r *http.Request) (Look, string, func(string) bool, error) {
+	look, mark, err := s.looks.get(r.Context(), s.Fresh, s.Look)
+	sees := s.sees(r)
+	if err != nil || sees == nil {
+		return look, mark, nil, err
+	}
+	look.Status, look.Estate = report.Narrow(look.Status, look.Estate, sees)
+	return look, markOf(look.Status), sees, nil
+}
+
+func (s *server) sees(r *http.Request) func(string) bool {
+	if s.Sees == nil {
+		return nil
+	}
+	return s.Sees(r)
+}
+
 // markOf returns a hash of everything in a status that a reader would call news:
 // not its instant, and not penalties, which decay all the time.
 func markOf(st report.Status) string {

@@ -5,11 +5,11 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"time"
 
 	"erfailover/failover/fault"
 	"erfailover/failover/health"
 	"erfailover/failover/report"
+	"erfailover/failover/topology"
 )
 
 // Bounds of a timeline's sources.
@@ -47,24 +47,34 @@ func (c *timelines) put(mark, key string, list []entryView) {
 	c.kept[key] = list
 }
 
+// asking is who asks for a timeline: the version of what is seen, and what may be.
+type asking struct {
+	mark   string
+	sees   func(group string) bool // nil: everything
+	estate topology.Estate
+}
+
 // timeline merges the newest entries of some journals. Entries about groups other
 // than only are left out when it is set. A journal that cannot be read is told as
 // an entry.
-func (s *server) timeline(ctx context.Context, mark string, streams []string, only string, limit int, now time.Time) []entryView {
+func (s *server) timeline(ctx context.Context, who asking, streams []string, only string, limit int) []entryView {
 	key := only + "\x00" + strings.Join(streams, "\x00")
-	if list, ok := s.lines.get(mark, key); ok {
+	if list, ok := s.lines.get(who.mark, key); ok && who.sees == nil {
 		return list
 	}
 	var out []entryView
 	whole := true
 	for _, stream := range streams {
+		if !report.SeesStream(who.estate, stream, who.sees) {
+			continue
+		}
 		list, err := s.Journal(ctx, stream, 0, maxEach)
 		if err != nil && fault.KindOf(err) != fault.NotFound {
 			whole = false
-			out = append(out, entryView{At: now, Mark: "!", Class: "hold", Lead: label(stream), Text: "this journal cannot be read now"})
+			out = append(out, entryView{At: s.Now(), Mark: "!", Class: "hold", Lead: label(stream), Text: "this journal cannot be read now"})
 			continue
 		}
-		for _, e := range list {
+		for _, e := range report.NarrowEntries(list, who.sees) {
 			if !routine(e.Code) && (only == "" || e.Group == "" || e.Group == only) {
 				out = append(out, newEntry(e))
 			}
@@ -73,8 +83,8 @@ func (s *server) timeline(ctx context.Context, mark string, streams []string, on
 	slices.SortStableFunc(out, func(a, b entryView) int { return b.At.Compare(a.At) })
 	out = merge(out)
 	out = out[:min(len(out), limit)]
-	if whole {
-		s.lines.put(mark, key, out)
+	if whole && who.sees == nil { // what one caller may see is not kept for the others
+		s.lines.put(who.mark, key, out)
 	}
 	return out
 }
