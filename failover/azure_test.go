@@ -11,6 +11,7 @@ import (
 
 	"erfailover/failover/executor"
 	"erfailover/failover/fault"
+	"erfailover/failover/planner"
 	"erfailover/failover/topology"
 )
 
@@ -33,6 +34,7 @@ type azure struct {
 	held     []executor.Write
 	freeze   bool // hold what is sent: it lands by thaw, as from a process that was paused
 	reads    int
+	levers   levers
 	onLand   func(w executor.Write, before []string)
 	onBegin  func(after bool) // called around each write that begins; may panic like a crash
 }
@@ -43,6 +45,7 @@ type landing struct {
 	outcome string // "", "failed", "cancelled", "failed-yet-applied"
 	answer  *executor.Answer
 	over    bool // landed, or never will
+	unseen  bool // a start or stop that no look shows and that refuses no second one
 }
 
 var _ executor.Network = (*azure)(nil)
@@ -65,11 +68,18 @@ func (a *azure) settle() {
 		if l.answer != nil || l.write.Connection == "" || a.clock.now.Before(l.at) || l.outcome == "done" || l.over {
 			continue
 		}
+		lever := l.write.Kind != planner.SetWeight
 		if l.outcome == "" || l.outcome == "failed-yet-applied" {
-			a.apply(l.write)
+			if lever {
+				a.landLever(l.write)
+			} else {
+				a.apply(l.write)
+			}
 		}
 		l.over = true
-		a.conns[l.write.Connection].Provisioning = "Succeeded"
+		if !lever {
+			a.conns[l.write.Connection].Provisioning = "Succeeded"
+		}
 		switch l.outcome {
 		case "":
 			l.outcome = "done"
@@ -94,7 +104,7 @@ func (a *azure) preferred(gateway string) []string {
 	for _, id := range slices.Sorted(maps.Keys(a.conns)) {
 		c := a.conns[id]
 		switch {
-		case c.Gateway != gateway || c.Weight < best:
+		case c.Gateway != gateway || c.Weight < best || a.off(gateway, a.est.CircuitOf(c.Circuit)):
 		case c.Weight > best:
 			best, out = c.Weight, []string{a.est.CircuitOf(c.Circuit)}
 		default:
@@ -150,6 +160,9 @@ func (a *azure) read(ref executor.Ref, out *executor.Reading) {
 		name := a.est.CircuitOf(ref.ID)
 		c, ok := a.est.Circuit(name)
 		out.Found, out.Circuit = ok, &executor.CircuitState{Circuit: c, Enabled: true, Provisioned: true, Peering: "Enabled"}
+		if a.levers.disabled[ref.ID] {
+			out.Circuit.Peering = "Disabled"
+		}
 	case executor.RefGateway:
 		g, ok := a.est.Gateway(ref.ID)
 		out.Found, out.Gateway = ok, &g
@@ -165,18 +178,12 @@ func (a *azure) read(ref executor.Ref, out *executor.Reading) {
 
 // carries reports whether a circuit has the highest weight of some gateway.
 func (a *azure) carries(name string) bool {
-	c, _ := a.est.Circuit(name)
 	for _, g := range a.est.Gateways {
-		best, mine := int32(-1), int32(-2)
-		for _, k := range a.conns {
-			if k.Gateway == g.ID {
-				best = max(best, k.Weight)
-				if k.Circuit == c.ID {
-					mine = k.Weight
-				}
-			}
+		on := a.preferred(g.ID)
+		if s := a.levers.stuck; s != "" && !a.off(g.ID, s) {
+			on = []string{s}
 		}
-		if mine == best {
+		if slices.Contains(on, name) {
 			return true
 		}
 	}
@@ -195,7 +202,11 @@ func (a *azure) Begin(_ context.Context, writes []executor.Write) []executor.Beg
 		if a.onBegin != nil {
 			a.onBegin(false)
 		}
-		out[i] = a.begin(w)
+		if w.Kind == planner.SetWeight {
+			out[i] = a.begin(w)
+		} else {
+			out[i] = a.beginLever(w)
+		}
 		if a.onBegin != nil {
 			a.onBegin(true)
 		}
@@ -274,7 +285,7 @@ func (a *azure) answer(q executor.Question) *executor.Answer {
 		if !a.noRoutes[short(q.Target)] {
 			ans.Routes = []executor.Route{{Network: "10.0.0.0/8", Origin: "EBgp"}}
 		}
-	case executor.AskARP:
+	case executor.AskARP, executor.AskTests:
 	}
 	return ans
 }
@@ -294,6 +305,9 @@ func (a *azure) Poll(_ context.Context, running []executor.Running) []executor.P
 		case l.answer != nil:
 			ans := *l.answer
 			ans.At = a.clock.now
+			if ans.Question.Kind == executor.AskTests {
+				ans.Tests = a.testsOf(ans.Question.Target)
+			}
 			out[i] = executor.Polled{Done: true, Outcome: executor.Applied, Answer: &ans}
 		case l.outcome == "done":
 			out[i] = executor.Polled{Done: true, Outcome: executor.Applied}

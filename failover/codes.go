@@ -41,6 +41,10 @@ const (
 	CodeAsked          = "read.asked"       // a slow read was begun
 	CodeRejoined       = "journal.rejoined" // record and journal came back from different instants
 	CodeRebased        = "record.rebased"   // the network shows a decision of ours that the record has lost
+	CodeLeverArmed     = "lever.armed"      // a lever's deadline is stored, before it is pulled
+	CodeLeverDue       = "lever.due"        // it is being put back
+	CodeLeverBack      = "lever.back"       // what was cut was read back whole
+	CodeLeverStuck     = "lever.stuck"      // it does not go back; a person must look
 )
 
 // casAttempts bounds how often a lost compare-and-swap is tried again in one call.

@@ -90,7 +90,7 @@ func (w *work) openWeights() map[string]int32 {
 	}
 	if op := w.g.Operation; op != nil {
 		for _, s := range op.Steps {
-			if s.Open(w.now) {
+			if s.Open(w.now) && s.Kind == planner.SetWeight {
 				open[s.Connection] = max(open[s.Connection], s.To.Weight)
 			}
 		}
@@ -155,9 +155,10 @@ func (w *work) drill(op *record.Operation, order *events.Order) {
 		if w.g.DrillUntil.IsZero() {
 			w.g.DrillUntil = w.now.Add(drillLimit)
 		}
-		w.note(record.Entry{Code: CodeDrillBegun, Actor: op.By, Text: "drill " + w.g.Drill + " moves traffic to " + list(op.Plan.To)})
+		w.note(record.Entry{Code: CodeDrillBegun, Actor: op.By, Text: drillText(w.g.Drill, op)})
 	case op.Kind == policy.KindFailover && w.g.Drill != "":
 		w.note(record.Entry{Code: CodeDrillOvertaken, Text: "drill " + w.g.Drill + " is overtaken by real trouble"})
+		w.putAllBack(func(c record.Cut) bool { return c.Drill == w.g.Drill }, "the drill is overtaken by real trouble")
 		w.g.Drill, w.g.DrillUntil = "", time.Time{}
 	}
 }
@@ -180,8 +181,9 @@ func (w *work) begin(op *record.Operation) {
 		s.NotBefore = later(s.NotBefore, w.g.Told[s.Gateway])
 	}
 	w.g.Operation, w.g.Epoch, w.g.QuietSince = op, op.Plan.Epoch, time.Time{}
+	w.arm(op)
 	w.note(record.Entry{Code: CodeDecided, Actor: op.By, Reasons: op.Verdict.Codes(),
-		Text: string(op.Kind) + " from " + list(op.Plan.From) + " to " + list(op.Plan.To), Fields: map[string]string{"writes": count(len(op.Steps))}})
+		Text: what(op), Fields: map[string]string{"writes": count(len(op.Steps))}})
 	w.log.Info().Str("event", CodeDecided).Str("group", w.g.Name).Str("operation", op.ID).Str("plan", op.Plan.ID).Int64("epoch", op.Plan.Epoch).
 		Str("kind", string(op.Kind)).Strs("from", op.Plan.From).Strs("to", op.Plan.To).Int("writes", len(op.Steps)).Msg("decided: the plan and its intents are stored before the first write")
 }
@@ -194,6 +196,7 @@ func (w *work) supersede(by *record.Operation) {
 	w.g.Intents = append(w.g.Intents, openIntents(old, w.now, w.Timing.Landing)...)
 	w.heed(old)
 	w.note(record.Entry{Code: CodeSuperseded, Reasons: []string{string(policy.Superseded)}, Text: old.ID + " is superseded by " + by.ID})
+	w.putAllBack(func(c record.Cut) bool { return c.Operation == old.ID }, "its operation is superseded")
 	w.archive(old, record.Overtaken)
 }
 
@@ -216,8 +219,8 @@ func (w *work) heed(op *record.Operation) {
 func openIntents(op *record.Operation, now time.Time, landing time.Duration) []record.OpenIntent {
 	var out []record.OpenIntent
 	for _, s := range op.Steps {
-		if !s.Open(now) {
-			continue
+		if !s.Open(now) || s.Kind != planner.SetWeight {
+			continue // a lever's pull is followed by its cut
 		}
 		at := s.IntentAt
 		if at.IsZero() {
@@ -253,6 +256,9 @@ func (w *work) needsApproval(v policy.Verdict) bool {
 	if v.Kind == policy.KindFailback && w.g.Drill != "" && !w.now.Before(w.g.DrillUntil) {
 		return false // the end of a drill was agreed to with its beginning
 	}
+	if v.Lever == policy.LeverPeering {
+		return true // it cuts the circuit for everybody
+	}
 	return w.rules.Policy.Mode == policy.Approve && v.Kind != policy.KindSettle
 }
 
@@ -261,7 +267,7 @@ func (w *work) await(ctx context.Context, op *record.Operation, order *events.Or
 	op.Status, op.Expires = record.AwaitingApproval, w.now.Add(w.rules.Policy.Approval.Expires)
 	w.g.Operation, w.g.Lease = op, record.Lease{}
 	w.note(record.Entry{Code: CodeWaiting, Reasons: []string{string(policy.ApprovalAwaited)}, Actor: op.By,
-		Text: string(op.Kind) + " from " + list(op.Plan.From) + " to " + list(op.Plan.To) + " waits for approval until " + op.Expires.UTC().Format(time.RFC3339)})
+		Text: what(op) + " waits for approval until " + op.Expires.UTC().Format(time.RFC3339)})
 	if order != nil {
 		answer(&w.g, "waits for approval", op.ID, w.now)
 	}
@@ -312,6 +318,9 @@ func (w *work) cancel(o events.Order) string {
 		return "refused: the operation runs already; order the way back instead"
 	}
 	w.note(record.Entry{Code: CodeEnded, Actor: o.By, Text: "cancelled by " + o.By})
+	if op.Plan.Lever.Cuts() {
+		w.g.Inert = nil // a person does not want the ladder
+	}
 	w.archive(op, record.Cancelled)
 	w.g.Operation, w.g.FailedAt = nil, w.now
 	return "cancelled " + op.ID

@@ -153,6 +153,11 @@ func (e *Engine) Tick(ctx context.Context) error {
 	deadline := e.Clock.Now().Add(e.Timing.Linger)
 	due := map[string]time.Time{}
 	var errs []error
+	for _, name := range slices.Clone(r.estate.Orphans) {
+		if err := r.release(ctx, name); err != nil {
+			errs = append(errs, err)
+		}
+	}
 	for {
 		var next time.Time
 		for _, name := range r.groups {
@@ -212,6 +217,7 @@ func wants(g record.Group, now time.Time) time.Time {
 	if len(g.Scheduled) > 0 {
 		at = sooner(at, later(g.Scheduled[0].Order.NotBefore, now))
 	}
+	at = sooner(at, cutsWant(g.Cuts, now))
 	op := g.Operation
 	if op == nil {
 		return at

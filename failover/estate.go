@@ -164,6 +164,9 @@ func (r *run) loadEstate(ctx context.Context) error {
 		if !rest {
 			r.estate.FullAt = now
 		}
+		if r.estate.Orphans, err = r.orphans(ctx); err != nil {
+			return err
+		}
 		r.estate.Facts, r.estate.Missing, r.estate.Config, r.estate.At = facts, missing, r.Hash, now
 		etag, err = r.save(ctx, record.EstateKey, r.etag, record.EstateKey, &r.estate, &r.estate.Trail)
 		if conflict(err) {

@@ -37,6 +37,10 @@ func (w *work) operate(ctx context.Context) error {
 	for {
 		before := op.Status
 		var err error
+		if (before == record.Converging || before == record.Verifying) && w.beingPutBack(op) {
+			op.Notes = append(op.Notes, "the lever was put back before its effect was proven")
+			op.Status, op.Result = record.Ended, record.AppliedOK
+		}
 		switch op.Status {
 		case record.Applying:
 			err = w.apply(ctx, op)
@@ -72,14 +76,16 @@ func (w *work) apply(ctx context.Context, op *record.Operation) error {
 	if err := w.lookAtSwitch(ctx); err != nil {
 		return err
 	}
-	killed := w.estate.Killed.Holds(w.Clock.Now())
-	if killed && executor.Count(op.Steps, w.now).Open == 0 {
+	killed, due := w.estate.Killed.Holds(w.Clock.Now()), w.beingPutBack(op)
+	unread := op.Plan.Lever.Cuts() && slices.ContainsFunc(op.Steps, func(s executor.StepState) bool { return s.Phase == executor.Check })
+	if killed && !due && !unread && executor.Count(op.Steps, w.now).Open == 0 {
 		return nil // nothing may still land; the rest waits until the switch is lifted
 	}
-	dead := w.deadTarget(op)
+	dead := w.deadTarget(op) || due
 	env := executor.Env{Net: w.Network, Timing: w.Timing.Timing, Now: w.Clock.Now, ID: w.ID, Hold: killed || dead,
 		Save: func(ctx context.Context, steps []executor.StepState) error {
 			w.journalSteps(op, phases)
+			w.followPulls(op)
 			return w.keep(ctx)
 		}}
 	if _, err := executor.Pass(ctx, env, op.Steps); err != nil {
@@ -92,7 +98,7 @@ func (w *work) apply(ctx context.Context, op *record.Operation) error {
 	}
 	w.dirty = true
 	for _, s := range op.Steps {
-		if s.Phase == executor.Done {
+		if s.Phase == executor.Done && s.Kind == planner.SetWeight {
 			c := w.g.Actual[s.Connection]
 			c.Weight, c.Epoch = s.To.Weight, s.To.Epoch
 			w.g.Actual[s.Connection] = c
@@ -101,7 +107,11 @@ func (w *work) apply(ctx context.Context, op *record.Operation) error {
 	}
 	w.carry()
 	if called {
-		op.Notes = append(op.Notes, list(op.Plan.To)+" went down when "+count(t.Done)+" of "+count(t.Total)+" writes were done; the rest was called off")
+		why := list(op.Plan.To) + " went down"
+		if due {
+			why = "the lever was put back"
+		}
+		op.Notes = append(op.Notes, why+" when "+count(t.Done)+" of "+count(t.Total)+" writes were done; the rest was called off")
 		op.Status, op.Result = record.Ended, record.FailedOp
 		return nil
 	}
@@ -140,7 +150,10 @@ func (w *work) journalSteps(op *record.Operation, phases []executor.Phase) {
 		if s.Correlation != "" {
 			fields["correlation"] = s.Correlation
 		}
-		text := short(s.Connection) + " has weight " + weight(s.To.Weight)
+		text := stepText(s.Step)
+		if s.Kind != planner.SetWeight {
+			fields = map[string]string{"lever": string(s.Kind), "resource": s.Connection, "attempts": strconv.Itoa(s.Attempts)}
+		}
 		if s.Phase == executor.Failed {
 			text = short(s.Connection) + " was not written: " + s.Error
 			w.log.Error().Str("event", CodeStep).Str("group", w.g.Name).Str("operation", op.ID).Str("connection", s.Connection).Str("hint", s.Hint).Str("cause", s.Error).Msg("a write failed; a person must look")
@@ -156,7 +169,8 @@ func (w *work) prepareChecks(ctx context.Context, op *record.Operation) {
 			op.Checks = append(op.Checks, record.RouteCheck{Gateway: gw})
 		}
 	}
-	op.Traffic = &record.TrafficCheck{Before: w.traffic(ctx, op.Plan.To), Deadline: w.Clock.Now().Add(w.Timing.ReadDeadline), NotBefore: w.Clock.Now().Add(w.Timing.Poll)}
+	before := w.traffic(ctx, slices.Concat(op.Plan.To, op.Plan.From))
+	op.Traffic = &record.TrafficCheck{Before: only(before, op.Plan.To), Left: only(before, op.Plan.From), Deadline: w.Clock.Now().Add(w.Timing.ReadDeadline), NotBefore: w.Clock.Now().Add(w.Timing.Poll)}
 }
 
 // converge asks each gateway for its learned routes and waits for the answers.
@@ -268,7 +282,8 @@ func (w *work) finish(ctx context.Context, op *record.Operation) error {
 		w.note(record.Entry{Code: CodeDrillEnded, Text: "drill " + w.g.Drill + " is over: traffic is home"})
 		w.g.Drill, w.g.DrillUntil = "", time.Time{}
 	}
-	if op.Kind == policy.KindDrill && failed && !slices.ContainsFunc(op.Steps, func(s executor.StepState) bool { return s.Phase == executor.Done }) {
+	w.leversAtEnd(op)
+	if op.Kind == policy.KindDrill && failed && !op.Plan.Lever.Cuts() && !slices.ContainsFunc(op.Steps, func(s executor.StepState) bool { return s.Phase == executor.Done }) {
 		w.note(record.Entry{Code: CodeDrillEnded, Text: "drill " + w.g.Drill + " is over: its move failed, traffic never left home"})
 		w.g.Drill, w.g.DrillUntil = "", time.Time{}
 	}

@@ -165,6 +165,21 @@ func (s *scene) run(t *testing.T, d *datadriven.TestData) string {
 		return "ok"
 	case "restore": // restore [only=(documents)|(journal)]: the copy comes back, as when a storage account fails over
 		return s.cmdRestore(d)
+	case "sleep": // sleep 30m: time passes and no process lives
+		span, err := time.ParseDuration(d.CmdArgs[0].Key)
+		if err != nil {
+			d.Fatalf(t, "%v", err)
+		}
+		s.clock.now = s.clock.now.Add(span)
+		s.engines = map[string]*Engine{}
+		return s.azure.cuts()
+	case "forget": // the group is taken out of the configuration
+		s.est.Groups = nil
+		s.config++
+		s.engines = map[string]*Engine{}
+		return "ok"
+	case "cuts": // what levers have cut, in Azure
+		return s.azure.cuts()
 	case "weights":
 		return s.weights()
 	case "status":
@@ -255,6 +270,11 @@ func (s *scene) cmdRule(d *datadriven.TestData) string {
 			r.Health.Degraded = health.Degrade(v)
 		case "drift":
 			r.Policy.Drift = policy.Drift(v)
+		case "levers":
+			r.Policy.Levers = nil
+			for _, l := range a.Vals {
+				r.Policy.Levers = append(r.Policy.Levers, policy.Lever(l))
+			}
 		case "per-hour":
 			s.limits.OperationsPerHour, _ = strconv.Atoi(v)
 		default:
@@ -373,6 +393,10 @@ func (s *scene) cmdOrder(d *datadriven.TestData) string {
 			o.Operation = a.Vals[0]
 		case "plan":
 			o.Plan = a.Vals[0]
+		case "lever":
+			o.Lever = events.Lever(a.Vals[0])
+		case "link":
+			o.Link = events.Link(a.Vals[0])
 		}
 	}
 	s.ids++
@@ -438,6 +462,16 @@ func (s *scene) cmdAzure(d *datadriven.TestData) string {
 			s.azure.stalled[a.Vals[0]] = true
 		case "no-routes":
 			s.azure.noRoutes[a.Vals[0]] = true
+		case "stuck": // the circuit that keeps the traffic, whatever the weights say
+			s.azure.levers.stuck = a.Vals[0]
+			if a.Vals[0] == "none" {
+				s.azure.levers.stuck = ""
+			}
+		case "start": // somebody starts a test on a gateway at the location of a circuit
+			c, _ := s.est.Circuit(d.CmdArgs[i+1].Vals[0])
+			s.azure.startTest(sub+"virtualnetworkgateways/"+a.Vals[0], c.Location, "")
+		case "stop": // somebody stops a gateway's test
+			s.azure.levers.tests[sub+"virtualnetworkgateways/"+a.Vals[0]].on = false
 		case "freeze":
 			s.azure.freeze = true
 		case "unfreeze":
@@ -483,6 +517,9 @@ func (s *scene) status() string {
 	}
 	for _, o := range g.Scheduled {
 		fmt.Fprintf(&b, "scheduled: %s, %s\n", o.Signal, orderText(o.Order))
+	}
+	for _, c := range g.Cuts {
+		fmt.Fprintf(&b, "lever: %s on %s, until %s, held %t\n", c.Lever, short(c.Pull.Connection), c.Deadline.Sub(s.clock.start), c.Held(s.clock.now))
 	}
 	for _, r := range g.Recent {
 		fmt.Fprintf(&b, "ended: %s %s to %s, %s, %d writes\n", r.Kind, strings.Join(r.From, " "), strings.Join(r.To, " "), r.Result, r.Writes)

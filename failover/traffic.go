@@ -22,6 +22,11 @@ func (w *work) verify(ctx context.Context, op *record.Operation) error {
 		return nil
 	}
 	op.Status, op.Result = record.Ended, record.AppliedOK
+	if !t.Seen && op.Plan.Lever == "" {
+		if t.Stayed = moved(t.Left, w.traffic(ctx, op.Plan.From)); t.Stayed {
+			op.Notes = append(op.Notes, "the weights are in place and the traffic still leaves over "+list(op.Plan.From))
+		}
+	}
 	if !t.Seen {
 		op.Notes = append(op.Notes, "no traffic was seen on "+list(op.Plan.To)+" in time")
 		return nil
@@ -45,6 +50,17 @@ func (w *work) traffic(ctx context.Context, circuits []string) map[string]record
 	for _, got := range w.Network.Read(ctx, refs) {
 		if got.Err == nil && got.Traffic != nil {
 			out[w.estate.Facts.CircuitOf(got.Ref.ID)] = record.TrafficReading{At: got.At, Bytes: *got.Traffic}
+		}
+	}
+	return out
+}
+
+// only returns the readings of some circuits.
+func only(all map[string]record.TrafficReading, circuits []string) map[string]record.TrafficReading {
+	out := map[string]record.TrafficReading{}
+	for _, name := range circuits {
+		if r, ok := all[name]; ok {
+			out[name] = r
 		}
 	}
 	return out

@@ -209,11 +209,11 @@ func (w *work) baseline(conn string, weight planner.Weight) {
 // carry notes which circuits carry the group's traffic, and since when all has been
 // quiet at home.
 func (w *work) carry() {
-	active := planner.Carrying(&w.estate.Facts, w.topo, w.weights())
+	active := planner.Carrying(&w.estate.Facts, w.topo, w.effective())
 	if !slices.Equal(active, w.g.Active) {
 		w.g.Active, w.g.ActiveSince, w.dirty = active, w.now, true
 	}
-	quiet := w.g.Operation == nil && slices.Equal(slices.Sorted(slices.Values(active)), slices.Sorted(slices.Values(w.topo.Home())))
+	quiet := w.g.Operation == nil && len(w.g.Cuts) == 0 && slices.Equal(slices.Sorted(slices.Values(active)), slices.Sorted(slices.Values(w.topo.Home())))
 	for _, name := range w.topo.Home() {
 		quiet = quiet && w.view.Circuits[name].State == health.Healthy
 	}

@@ -185,6 +185,9 @@ func (w *work) beat(ctx context.Context) error {
 	w.closeIntents(ctx)
 	w.expire()
 	w.due()
+	if err := w.levers(ctx); err != nil {
+		return err
+	}
 	if err := w.approvals(ctx); err != nil {
 		return err
 	}
@@ -202,6 +205,8 @@ func (w *work) beat(ctx context.Context) error {
 	switch {
 	case v.Action != policy.Hold:
 		return w.decide(ctx, v, order)
+	case order != nil && w.putBackByOrder(order), order == nil && w.homeIsReady(v):
+		return w.keepAndAgain(ctx)
 	case order != nil:
 		answer(&w.g, "refused: "+strings.Join(v.Codes(), ", "), "", w.now)
 		if err := w.keep(ctx); err != nil {
@@ -252,8 +257,12 @@ func (w *work) remember(v policy.Verdict, order *events.Order) {
 	if order != nil {
 		actor = order.By
 	}
+	fields := map[string]string{"action": string(v.Action), "kind": string(v.Kind), "from": strings.Join(v.From, ","), "to": strings.Join(v.To, ",")}
+	if v.Lever != "" {
+		fields["lever"] = string(v.Lever)
+	}
 	w.note(record.Entry{Code: CodeVerdict, Actor: actor, Reasons: v.Codes(), Text: string(v.Action) + ": " + strings.Join(texts, "; "),
-		Fields: map[string]string{"action": string(v.Action), "kind": string(v.Kind), "from": strings.Join(v.From, ","), "to": strings.Join(v.To, ",")}})
+		Fields: fields})
 	ev := w.log.Info()
 	if v.Action == policy.Hold && len(v.From) > 0 {
 		ev = w.log.Warn()
@@ -264,7 +273,7 @@ func (w *work) remember(v policy.Verdict, order *events.Order) {
 
 // same compares verdicts by what they want and why, not by their wording.
 func same(a, b policy.Verdict) bool {
-	return a.Action == b.Action && a.Kind == b.Kind && slices.Equal(a.From, b.From) && slices.Equal(a.To, b.To) && slices.Equal(a.Codes(), b.Codes())
+	return a.Action == b.Action && a.Kind == b.Kind && a.Lever == b.Lever && slices.Equal(a.From, b.From) && slices.Equal(a.To, b.To) && slices.Equal(a.Codes(), b.Codes())
 }
 
 // judge asks the policy, with what the record says.
@@ -273,6 +282,7 @@ func (w *work) judge(ctx context.Context, order *events.Order) (policy.Verdict, 
 		Now: w.now, Group: w.topo, Estate: &w.estate.Facts, View: w.view, Rule: w.rules.Policy, Health: w.rules.Health,
 		Limits: w.Limits, History: w.history(), Order: order,
 	}
+	w.leverHistory(&in.History, order)
 	v := policy.Judge(in)
 	if v.Action == policy.Hold || v.Kind == policy.KindSettle {
 		return v, nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"erfailover/failover/planner"
 	"erfailover/failover/topology"
 )
 
@@ -94,10 +95,14 @@ type CircuitState struct {
 	Peering      string // state of the private peering: Enabled, Disabled; "" if there is none
 }
 
-// Write is one change of one connection's weight and of our tag.
+// Write is one change of one connection's weight and of our tag; or of one lever.
 type Write struct {
 	ID         string // random; names this very attempt in the record and in the request ID header
-	Connection string
+	Kind       planner.StepKind
+	Location   string // disconnect: the peering location
+	Link       string // link: primary or secondary
+	Cut        bool   // levers: true cuts, false puts back
+	Connection string // what is written: the connection; of a lever the gateway or the circuit
 	Gateway    string
 	From       int32     // the weight that the plan was made from; another one found means that others wrote
 	To         int32     // 0..32000
@@ -113,12 +118,13 @@ const (
 	AskBGP    QuestionKind = "bgp"    // route table summary of one link of a circuit's private peering
 	AskARP    QuestionKind = "arp"    // ARP table of one link
 	AskRoutes QuestionKind = "routes" // routes that a gateway has learned
+	AskTests  QuestionKind = "tests"  // failover tests: of sites on a gateway, of links on a circuit
 )
 
 // Question is one slow read.
 type Question struct {
 	Kind   QuestionKind
-	Target string // circuit ID, or gateway ID for AskRoutes
+	Target string // circuit ID; gateway ID for AskRoutes; either for AskTests
 	Link   string // primary or secondary, for AskBGP and AskARP
 }
 
@@ -174,6 +180,26 @@ type Answer struct {
 	Peers    []Peer  // AskBGP
 	Routes   []Route // AskRoutes
 	ARP      []ARP   // AskARP
+	Tests    []Test  // AskTests
+}
+
+// TestState is what a failover test does to traffic.
+type TestState string
+
+const (
+	TestOff      TestState = "off"      // it cuts nothing: completed, never started, expired
+	TestOn       TestState = "on"       // it cuts
+	TestChanging TestState = "changing" // it starts or stops
+)
+
+// Test is one failover test, as its details tell it.
+type Test struct {
+	ID       string    // GUID; "" when it is not told
+	Location string    // of a gateway's test
+	Link     string    // of a circuit's test: primary or secondary
+	State    TestState //
+	Status   string    // Azure's own word
+	Start    time.Time // zero when it is not told
 }
 
 // Peer is one BGP session of a link.

@@ -9,6 +9,7 @@ import (
 	"github.com/cenkalti/backoff/v4"
 
 	"erfailover/failover/fault"
+	"erfailover/failover/planner"
 )
 
 // Timing bounds how a plan is carried out.
@@ -111,26 +112,34 @@ func check(ctx context.Context, env Env, steps []StepState) (bool, error) {
 	now := env.Now()
 	var refs []Ref
 	var at []int
+	var tests []int
 	for i, s := range steps {
-		if (s.Phase == Check || s.Phase == Intent) && !now.Before(s.NotBefore) {
-			refs, at = append(refs, Ref{RefConnection, s.Connection}), append(at, i)
+		switch {
+		case (s.Phase != Check && s.Phase != Intent) || now.Before(s.NotBefore):
+		case s.tested():
+			tests = append(tests, i)
+		default:
+			refs, at = append(refs, s.ref()), append(at, i)
 		}
 	}
-	if len(refs) == 0 {
-		return false, nil
+	if len(refs) > 0 {
+		for k, r := range env.Net.Read(ctx, refs) {
+			judge(&steps[at[k]], r, env)
+		}
 	}
-	for k, r := range env.Net.Read(ctx, refs) {
-		judge(&steps[at[k]], r, env)
-	}
-	return true, nil
+	lookAtTests(ctx, env, steps, tests)
+	return len(refs)+len(tests) > 0, nil
 }
 
 // judge compares what was read with what was wanted.
 func judge(s *StepState, r Reading, env Env) {
-	now := env.Now()
 	if r.Err != nil {
 		s.note(r.Err)
 		s.wait(env, pause(s.Attempts, r.Err))
+		return
+	}
+	if s.Kind == planner.CutPeering {
+		judgePeering(s, r, env)
 		return
 	}
 	c := r.Connection
@@ -145,24 +154,9 @@ func judge(s *StepState, r Reading, env Env) {
 			s.Foreign = true
 			return
 		}
-		if s.AppliedAt.IsZero() {
-			if until := s.IntentAt.Add(env.Timing.Landing); !s.Doubt.IsZero() && until.After(s.Doubt) {
-				s.Doubt = until // an earlier attempt may be the one that landed: the newest is in doubt too
-			}
-			s.AppliedAt = now
-		}
-		s.Phase, s.DoneAt, s.Token, s.Error, s.Hint = Done, now, "", "", ""
-	case s.Phase == Check && !s.AppliedAt.IsZero() && now.Before(s.AppliedAt.Add(env.Timing.Landing)):
-		s.NotBefore = now.Add(env.Timing.Poll) // Azure said applied: a stale read, look again
+		s.landed(env)
 	default:
-		// Not landed, as far as can be seen. The write is absolute and carries
-		// its epoch, so sending it again is the same write; but until the first
-		// attempt can land no more, it stays in doubt.
-		if until := s.IntentAt.Add(env.Timing.Landing); until.After(s.Doubt) {
-			s.Doubt = until
-		}
-		s.Phase, s.Token, s.NotBefore = Waiting, "", now.Add(pause(s.Attempts, nil))
-		s.AppliedAt = time.Time{} // of that attempt; the next one is open until it is known itself
+		s.absent(env)
 	}
 }
 
@@ -246,6 +240,10 @@ func send(ctx context.Context, env Env, steps []StepState) (bool, error) {
 			s.FirstAt = now
 		}
 		s.Phase, s.WriteID, s.IntentAt, s.Attempts = Intent, env.ID(), now, s.Attempts+1
+		s.Refused, s.Look = false, ""
+		if s.Kind != planner.SetWeight && s.Since.IsZero() {
+			s.Since = now
+		}
 		at = append(at, i)
 	}
 	if len(at) == 0 {
@@ -277,7 +275,7 @@ func abandoned(steps []StepState, i int) bool {
 
 func write(s StepState, env Env) Write {
 	return Write{
-		ID: s.WriteID, Connection: s.Connection, Gateway: s.Gateway,
+		ID: s.WriteID, Connection: s.Connection, Gateway: s.Gateway, Kind: s.Kind, Location: s.Location, Link: s.Link, Cut: s.Cut,
 		From: s.From.Weight, To: s.To.Weight, Epoch: s.To.Epoch, Rest: s.Rest,
 		NotAfter: env.Now().Add(env.Timing.SendDeadline),
 	}
@@ -310,6 +308,10 @@ func begun(s *StepState, b Begun, env Env) {
 	case Applied:
 		s.Phase, s.AppliedAt, s.NoOp, s.NotBefore = Check, now, b.NoOp, time.Time{}
 	case NotApplied:
+		if s.tested() && final(b.Err) {
+			s.Phase, s.Refused, s.NotBefore = Check, true, time.Time{} // the tests tell why
+			return
+		}
 		refused(s, b, now)
 	case Unknown:
 		s.Phase, s.NotBefore = Check, now.Add(pause(s.Attempts, b.Err))
@@ -366,30 +368,4 @@ func (s *StepState) told(now time.Time, err error) {
 	if errors.As(err, &f) && f.RetryAfter > 0 && now.Add(f.RetryAfter).After(s.Told) {
 		s.Told = now.Add(f.RetryAfter)
 	}
-}
-
-func (s *StepState) note(err error) {
-	s.Error, s.Hint = err.Error(), fault.HintOf(err)
-}
-
-// wait puts the next look off. A step that takes too long fails instead, and what
-// was sent stays in doubt: it may land yet.
-func (s *StepState) wait(env Env, d time.Duration) {
-	now := env.Now()
-	if s.FirstAt.IsZero() || now.Sub(s.FirstAt) < env.Timing.GiveUp {
-		s.NotBefore = now.Add(d)
-		return
-	}
-	if until := now.Add(env.Timing.Landing); until.After(s.Doubt) {
-		s.Doubt = until
-	}
-	why := fmt.Sprintf("not known to be done after %s", now.Sub(s.FirstAt).Round(time.Second))
-	if s.Error != "" {
-		why += "; the last look said: " + s.Error
-	}
-	s.fail(why, "look at the connection's provisioning state in Azure")
-}
-
-func (s *StepState) fail(why, hint string) {
-	s.Phase, s.Error, s.Hint, s.Token = Failed, why, hint, ""
 }

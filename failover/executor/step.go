@@ -1,8 +1,10 @@
 package executor
 
 import (
+	"fmt"
 	"time"
 
+	"erfailover/failover/fault"
 	"erfailover/failover/planner"
 )
 
@@ -41,6 +43,11 @@ type StepState struct {
 	Error       string    `json:"error,omitzero"` // newest error, for people
 	Hint        string    `json:"hint,omitzero"`
 	Foreign     bool      `json:"foreign,omitzero"` // others wrote the connection meanwhile
+
+	Look    Token     `json:"look,omitzero"`    // levers: a read of the tests that runs; never shown
+	Test    string    `json:"test,omitzero"`    // levers: GUID of our test, once it was read
+	Since   time.Time `json:"since,omitzero"`   // levers: a test that began before this is not ours
+	Refused bool      `json:"refused,omitzero"` // levers: the newest attempt was refused; the tests are read before it is given up
 }
 
 // Open reports whether a write of this step may still land at now: the newest
@@ -99,3 +106,57 @@ func Count(steps []StepState, now time.Time) Tally {
 
 // Ended reports whether every step has ended.
 func (t Tally) Ended() bool { return t.Done+t.Failed == t.Total }
+
+// landed ends a step that was read back as wanted.
+func (s *StepState) landed(env Env) {
+	now := env.Now()
+	if s.AppliedAt.IsZero() {
+		if until := s.IntentAt.Add(env.Timing.Landing); !s.Doubt.IsZero() && until.After(s.Doubt) {
+			s.Doubt = until // an earlier attempt may be the one that landed: the newest is in doubt too
+		}
+		s.AppliedAt = now
+	}
+	s.Phase, s.DoneAt, s.Token, s.Error, s.Hint = Done, now, "", "", ""
+}
+
+// absent takes in a read that does not show what was wanted. A write is absolute
+// and carries its epoch, so sending it again is the same write; but until the first
+// attempt can land no more, it stays in doubt.
+func (s *StepState) absent(env Env) {
+	now := env.Now()
+	if s.Phase == Check && !s.AppliedAt.IsZero() && now.Before(s.AppliedAt.Add(env.Timing.Landing)) {
+		s.NotBefore = now.Add(env.Timing.Poll) // Azure said applied: a stale read, look again
+		return
+	}
+	if until := s.IntentAt.Add(env.Timing.Landing); !s.IntentAt.IsZero() && until.After(s.Doubt) {
+		s.Doubt = until
+	}
+	s.Phase, s.Token, s.NotBefore = Waiting, "", now.Add(pause(s.Attempts, nil))
+	s.AppliedAt = time.Time{} // of that attempt; the next one is open until it is known itself
+}
+
+func (s *StepState) note(err error) {
+	s.Error, s.Hint = err.Error(), fault.HintOf(err)
+}
+
+// wait puts the next look off. A step that takes too long fails instead, and what
+// was sent stays in doubt: it may land yet.
+func (s *StepState) wait(env Env, d time.Duration) {
+	now := env.Now()
+	if s.FirstAt.IsZero() || now.Sub(s.FirstAt) < env.Timing.GiveUp {
+		s.NotBefore = now.Add(d)
+		return
+	}
+	if until := now.Add(env.Timing.Landing); until.After(s.Doubt) {
+		s.Doubt = until
+	}
+	why := fmt.Sprintf("not known to be done after %s", now.Sub(s.FirstAt).Round(time.Second))
+	if s.Error != "" {
+		why += "; the last look said: " + s.Error
+	}
+	s.fail(why, "look at the connection's provisioning state in Azure")
+}
+
+func (s *StepState) fail(why, hint string) {
+	s.Phase, s.Error, s.Hint, s.Token = Failed, why, hint, ""
+}

@@ -34,14 +34,31 @@ type Weight struct {
 	Epoch  string `json:"epoch,omitzero"`
 }
 
-// Step is one write: one connection, one weight, one tag.
+// StepKind is what a step does. The zero value sets a weight; every other kind cuts
+// a path, or puts it back.
+type StepKind string
+
+// The kinds of steps, a closed list.
+const (
+	SetWeight  StepKind = ""           // one connection's weight and our tag
+	Disconnect StepKind = "disconnect" // a gateway's site failover test: it leaves one peering location
+	CutLink    StepKind = "link"       // a circuit's link failover test: one link of two
+	CutPeering StepKind = "peering"    // a circuit's private peering is disabled
+)
+
+// Step is one write: one connection, one weight, one tag; or one lever, cut or put
+// back.
 type Step struct {
-	Connection string `json:"connection"`
-	Gateway    string `json:"gateway"`
-	Circuit    string `json:"circuit"` // circuit name
-	Wave       int    `json:"wave"`    // waves run in order on a gateway
-	From       Weight `json:"from"`    // what the plan was made from; also the undo
-	To         Weight `json:"to"`
+	Kind       StepKind `json:"kind,omitzero"`
+	Connection string   `json:"connection"` // what is written: the connection; of a lever the gateway or the circuit
+	Gateway    string   `json:"gateway"`    // "" for a lever on a circuit
+	Circuit    string   `json:"circuit"`    // circuit name
+	Wave       int      `json:"wave"`       // waves run in order on a gateway
+	From       Weight   `json:"from"`       // what the plan was made from; also the undo
+	To         Weight   `json:"to"`
+	Location   string   `json:"location,omitzero"` // disconnect: the peering location that is left
+	Link       string   `json:"link,omitzero"`     // link: primary or secondary
+	Cut        bool     `json:"cut,omitzero"`      // levers: true cuts, false puts back
 }
 
 // Plan is everything that one decision writes.
@@ -54,6 +71,8 @@ type Plan struct {
 	To     []string    `json:"to,omitempty"`
 	Steps  []Step      `json:"steps"`
 	Settle bool        `json:"settle,omitzero"` // lowers weights: its writes close before any new decision
+
+	Lever policy.Lever `json:"lever,omitzero"` // what cuts; "" for a plan that sets weights
 }
 
 // Input is everything that Make depends on. Maps are by connection ID.
@@ -77,10 +96,14 @@ type Input struct {
 func Make(in Input) (Plan, error) {
 	p := Plan{Group: in.Group.Name, Kind: in.Verdict.Kind, Epoch: in.Epoch, From: in.Verdict.From, To: in.Verdict.To}
 	var err error
-	if in.Verdict.Kind == policy.KindSettle || returnsToTier(in) {
+	switch {
+	case in.Verdict.Lever.Cuts():
+		p.Lever = in.Verdict.Lever
+		p.Steps, err = pull(in)
+	case in.Verdict.Kind == policy.KindSettle || returnsToTier(in):
 		p.Settle = true
 		p.Steps, err = settle(in)
-	} else {
+	default:
 		p.Steps, err = raise(in)
 	}
 	if err != nil {
@@ -297,6 +320,9 @@ func Undo(p Plan) []Step {
 	out := make([]Step, 0, len(p.Steps))
 	for _, s := range slices.Backward(p.Steps) {
 		s.From, s.To, s.Wave = s.To, s.From, last-s.Wave
+		if s.Kind != SetWeight {
+			s.Cut = !s.Cut
+		}
 		out = append(out, s)
 	}
 	return out
@@ -338,6 +364,9 @@ func id(p Plan) string {
 	fmt.Fprintf(h, "%q %q %d %t %q %q\n", p.Group, p.Kind, p.Epoch, p.Settle, p.From, p.To)
 	for _, s := range p.Steps {
 		fmt.Fprintf(h, "%q %q %d %d %q %d %q\n", s.Connection, s.Gateway, s.Wave, s.From.Weight, s.From.Epoch, s.To.Weight, s.To.Epoch)
+		if s.Kind != SetWeight {
+			fmt.Fprintf(h, "%q %q %q %t\n", s.Kind, s.Location, s.Link, s.Cut)
+		}
 	}
 	return "p-" + hex.EncodeToString(h.Sum(nil))[:16]
 }

@@ -103,6 +103,9 @@ func against(in Input, leave []string, name string) []Finding {
 			add(NoPath, time.Time{}, "gateway %s has no connection to %s", gw[strings.LastIndexByte(gw, '/')+1:], name)
 		}
 	}
+	if c, cut := in.History.cut(name); cut {
+		add(LeverHeld, c.Until, "%s is cut off by lever %s", name, c.Lever)
+	}
 	if text := unproven(in, name, b); text != "" {
 		add(CandidateUnproven, time.Time{}, "%s", text)
 	}

@@ -22,7 +22,7 @@ type guard func(Input, *Verdict) ([]Finding, bool)
 func guards() []guard {
 	return []guard{
 		killed, paused, observing, blind, running, drilling, intents, drift,
-		holdDown, unconfirmed, explained, damped, coolDown, lastFailed,
+		holdDown, unconfirmed, explained, damped, coolDown, lastFailed, returning,
 	}
 }
 
@@ -35,9 +35,9 @@ func orderGuards(k Kind) []guard {
 	case KindFailover, KindSettle:
 		return base
 	case KindSwitchover, KindEvacuate, KindFailback:
-		return append(base, blind, damped)
+		return append(base, held, blind, damped)
 	case KindDrill:
-		return append(base, paused, blind, damped, coolDown, lastFailed, rested)
+		return append(base, held, paused, blind, damped, coolDown, lastFailed, rested)
 	}
 	return base
 }

@@ -25,9 +25,9 @@ func judgeReturn(in Input, v Verdict) Verdict {
 		v.Reasons = []Finding{{Code: NoPath, Circuit: in.Order.To, Text: in.Order.To + " is not home; order a switchover to it"}}
 		return v
 	}
-	table := []guard{killed, paused, observing, blind, running, drilling, intents, drift, lastFailed}
+	table := []guard{killed, paused, observing, blind, running, drilling, intents, drift, held, lastFailed}
 	if in.Order != nil {
-		table = orderGuards(KindFailover)
+		table = append(orderGuards(KindFailover), held)
 	}
 	if len(v.To) > 1 {
 		table = append(table, lowering) // a tier is returned to by settling
@@ -124,7 +124,7 @@ func goodObservers(b health.Belief) int {
 // judgeSettle answers whether the weights at rest may be written back now.
 func judgeSettle(in Input, v Verdict) Verdict {
 	v.Kind, v.To = KindSettle, slices.Clone(in.Group.Home())
-	for _, g := range []guard{killed, paused, observing, blind, running, drilling, intents, lowering, drift, lastFailed} {
+	for _, g := range []guard{killed, paused, observing, blind, running, drilling, intents, lowering, drift, held, lastFailed} {
 		if f, held := g(in, &v); held {
 			v.Reasons = append(v.Reasons, f...)
 		}

@@ -23,6 +23,8 @@ func Judge(in Input) Verdict {
 		return judgeOrder(in, v)
 	case len(troubled(in)) > 0:
 		return judgeTrouble(in, v)
+	case inert(in):
+		return judgeLadder(in, v)
 	case !atHome(in):
 		return judgeReturn(in, v)
 	case in.History.Unsettled:
@@ -45,7 +47,7 @@ func troubled(in Input) []string {
 		case health.Suspect, health.Down:
 			out = append(out, name)
 		case health.Degraded:
-			if in.Health.Degraded == health.DegradeMove {
+			if in.Health.Degraded == health.DegradeMove && !in.History.cutLink(name) {
 				out = append(out, name)
 			}
 		case health.Unknown, health.Healthy, health.Recovering:
@@ -153,6 +155,9 @@ func because(in Input, v Verdict) []Finding {
 		}
 		out = append(out, Finding{Code: Ordered, Text: text})
 	}
+	if v.Lever.Cuts() && in.Order == nil {
+		out = append(out, Finding{Code: WeightInert, Text: "the weights are in place and the traffic still leaves over " + strings.Join(in.History.Inert.From, ", ")})
+	}
 	if v.Undo {
 		out = append(out, Finding{Code: Undo, Text: "the last move made it worse; it is taken back once"})
 	}
@@ -228,10 +233,6 @@ func until(a, b time.Time) time.Time {
 func judgeOrder(in Input, v Verdict) Verdict {
 	o := in.Order
 	v.By, v.MakeHome = o.By, o.MakeHome
-	if o.Lever.Cuts() {
-		v.Reasons = []Finding{{Code: LeverUnfit, Text: "lever " + string(o.Lever) + " is not part of this version"}}
-		return v
-	}
 	switch o.Verb {
 	case events.OrderFailover:
 		v.Kind = KindFailover
@@ -246,6 +247,9 @@ func judgeOrder(in Input, v Verdict) Verdict {
 	case events.OrderPause, events.OrderResume, events.OrderAcknowledge, events.OrderApprove, events.OrderCancel, events.OrderKill, events.OrderUnkill:
 		v.Reasons = []Finding{{Code: Ordered, Text: "the order " + string(o.Verb) + " moves no traffic"}}
 		return v
+	}
+	if o.Lever.Cuts() {
+		return judgeLever(in, v, o.Lever, leverTarget(in))
 	}
 	v.From = leaving(in)
 	if len(v.From) == 0 || (o.To != "" && slices.Equal(in.History.Active, []string{o.To})) {

@@ -27,6 +27,7 @@ const (
 	KindDrill      Kind = "drill"      //
 	KindEvacuate   Kind = "evacuate"   // everything off one location or provider
 	KindSettle     Kind = "settle"     // the weights at rest are written back
+	KindRestore    Kind = "restore"    // a pulled lever was put back; no verdict wants it, its deadline does
 )
 
 // Finding is one reason with what a person needs to understand it.
@@ -55,6 +56,8 @@ type Verdict struct {
 	Group      string      `json:"group"`
 	From       []string    `json:"from,omitempty"` // circuits to leave
 	To         []string    `json:"to,omitempty"`   // circuits to carry
+	Lever      Lever       `json:"lever,omitzero"` // what is pulled; "" moves weights
+	Link       events.Link `json:"link,omitzero"`  // lever link: the link that is cut
 	MakeHome   bool        `json:"make_home,omitzero"`
 	By         string      `json:"by,omitzero"` // who ordered it; "" for the automation
 	Reasons    []Finding   `json:"reasons"`     // Hold: the guards that said no, in their order; otherwise why to move
@@ -122,6 +125,27 @@ type History struct {
 	BaseHome      bool      // the weights at rest prefer home
 	Epoch         int64     // of the last decision
 	MaxBase       int32     // highest baseline weight of any gateway of the group
+
+	Cuts  []Cut                         // levers that are pulled, or being put back
+	Inert *Inert                        // the last move's weights moved nothing; nil when they did, or when it is not known
+	Heirs map[Lever]map[string][]string // by lever and circuit: the circuits that would carry were it pulled there, by the weights as they are
+}
+
+// Cut is a lever that is pulled.
+type Cut struct {
+	Lever    Lever
+	Circuits []string  // cut off
+	Until    time.Time // it is put back then at the latest
+	Due      time.Time // since when it is being put back; zero while it is held
+}
+
+// Inert says that a move's weights are in place and its traffic is not.
+type Inert struct {
+	Operation string    `json:"operation"`
+	From      []string  `json:"from"`            // circuits over which traffic still leaves
+	To        []string  `json:"to"`              // circuits that the weights prefer
+	Tried     []Lever   `json:"tried,omitempty"` // levers that were pulled since
+	Since     time.Time `json:"since,omitzero"`  // when a lever was last put back
 }
 
 // Pause is a stop ordered by a person.

@@ -27,9 +27,17 @@ type Cut struct {
 	Deadline  time.Time          `json:"deadline"`       // it is put back after this
 	Due       time.Time          `json:"due,omitzero"`   // since when it is being put back; zero while it is held
 	Why       string             `json:"why,omitzero"`   // why it is put back
+	Over      time.Time          `json:"over,omitzero"`  // since when no pull of it can land any more, seen after it was due
+	Gone      time.Time          `json:"gone,omitzero"`  // when it was read back whole
 	Pull      executor.StepState `json:"pull"`           // as the operation knew it last
 	Back      executor.StepState `json:"back"`           // the way back
 	Stuck     time.Time          `json:"stuck,omitzero"` // when a person was told that it does not go back
+}
+
+// Effective reports whether the cut is known to be in place: its circuits carry
+// nothing for its gateway.
+func (c Cut) Effective() bool {
+	return c.Lever != policy.LeverLink && c.Gone.IsZero() && c.Pull.Phase == executor.Done && c.Back.Phase != executor.Done
 }
 
 // Held reports whether the lever is pulled and not yet to be put back.

@@ -45,6 +45,7 @@ type Estate struct {
 	At      time.Time                 `json:"at,omitzero"`      // of the newest discovery
 	FullAt  time.Time                 `json:"full_at,omitzero"` // of the newest one that read everything, not only what was missing
 	Killed  *policy.Pause             `json:"killed,omitempty"`
+	Orphans []string                  `json:"orphans,omitempty"` // groups that are not configured any more and have a lever pulled
 	Missing []string                  `json:"missing,omitempty"` // resources that the newest discovery could not read
 	Unknown int64                     `json:"unknown"`           // signals about resources that are not configured, ever
 	Traffic map[string]TrafficReading `json:"traffic,omitempty"`
@@ -69,13 +70,14 @@ type Group struct {
 	Actual     map[string]executor.ConnectionState `json:"actual,omitempty"` // newest read, by connection ID
 	ReadAt     time.Time                           `json:"read_at,omitzero"`
 
-	Active      []string  `json:"active,omitempty"` // circuits that carry, by the newest read
-	ActiveSince time.Time `json:"active_since,omitzero"`
-	QuietSince  time.Time `json:"quiet_since,omitzero"` // at home, healthy, nothing running
-	LastMove    time.Time `json:"last_move,omitzero"`
-	FailedAt    time.Time `json:"failed_at,omitzero"`
-	Undone      bool      `json:"undone,omitzero"`
-	Acked       time.Time `json:"acked,omitzero"`
+	Active      []string      `json:"active,omitempty"` // circuits that carry, by the newest read
+	ActiveSince time.Time     `json:"active_since,omitzero"`
+	QuietSince  time.Time     `json:"quiet_since,omitzero"` // at home, healthy, nothing running
+	LastMove    time.Time     `json:"last_move,omitzero"`
+	FailedAt    time.Time     `json:"failed_at,omitzero"`
+	Undone      bool          `json:"undone,omitzero"`
+	Inert       *policy.Inert `json:"inert,omitempty"` // the last move's weights moved nothing
+	Acked       time.Time     `json:"acked,omitzero"`
 
 	Lease      Lease                     `json:"lease,omitzero"`
 	Pause      *policy.Pause             `json:"pause,omitempty"`

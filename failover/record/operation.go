@@ -96,6 +96,8 @@ type TrafficCheck struct {
 	NotBefore time.Time                 `json:"not_before,omitzero"`
 	Deadline  time.Time                 `json:"deadline,omitzero"`
 	Seen      bool                      `json:"seen,omitzero"`
+	Left      map[string]TrafficReading `json:"left,omitempty"`  // counters of the circuits that were left, before
+	Stayed    bool                      `json:"stayed,omitzero"` // traffic still leaves over them
 }
 
 // Summary is what stays of an operation in its group's document; the whole of it
