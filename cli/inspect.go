@@ -160,13 +160,44 @@ func versionCommand() *cobra.Command {
 			if !ok {
 				return errors.New("this program carries no build information")
 			}
-			rev := "unknown"
-			for _, s := range info.Settings {
-				if s.Key == "vcs.revision" {
-					rev = s.Value
-				}
-			}
-			fmt.Fprintf(cmd.OutOrStdout(), "erfailover %s, commit %s, %s\n", info.Main.Version, rev, info.GoVersion)
+			b := readBuild(info)
+			fmt.Fprintf(cmd.OutOrStdout(), "erfailover %s, commit %s of %s, %s %s/%s\n", b.version, b.commit, b.date, info.GoVersion, b.os, b.arch)
 			return nil
 		}}
+}
+
+// build says what a binary was built from. The date is the commit's: a date of the
+// build itself would make two builds of one commit differ.
+type build struct{ version, commit, date, os, arch string }
+
+func readBuild(info *debug.BuildInfo) build {
+	b := build{version: info.Main.Version, commit: "unknown", date: "an unknown date"}
+	changed := false
+	for _, s := range info.Settings {
+		switch s.Key {
+		case "vcs.revision":
+			b.commit = s.Value
+		case "vcs.time":
+			b.date = s.Value
+		case "vcs.modified":
+			changed = s.Value == "true"
+		case "GOOS":
+			b.os = s.Value
+		case "GOARCH":
+			b.arch = s.Value
+		}
+	}
+	if changed {
+		b.commit += " and changes that are not committed"
+	}
+	return b
+}
+
+// buildVersion returns this program's version; "(devel)" when it has none.
+func buildVersion() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	return info.Main.Version
 }

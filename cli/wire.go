@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -17,10 +18,10 @@ import (
 	"erfailover/failover"
 	"erfailover/failover/armnet"
 	"erfailover/failover/config"
-	"erfailover/failover/executor"
 	"erfailover/failover/fault"
 	"erfailover/failover/probe"
 	"erfailover/failover/record"
+	"erfailover/failover/trace"
 	"erfailover/handlers"
 )
 
@@ -34,6 +35,10 @@ type parts struct {
 	log    zerolog.Logger
 	prober *probe.Prober // nil when no circuit has canary targets
 	close  func() error
+
+	trace   trace.Tracer
+	dropped func() int64 // nil: nobody traces
+	wired   atomic.Bool  // engine is set: the record can be read for an export
 }
 
 // readConfig reads and checks the configuration. Warnings go to w.
@@ -81,7 +86,9 @@ func wire(cfg config.Config, log zerolog.Logger) (*parts, error) {
 		return nil, errors.Join(err, closeStore())
 	}
 	p := &parts{config: cfg, store: store, net: net, clock: clk, log: log, close: closeStore}
+	p.watch(os.Getenv)
 	p.engine = failover.New(settings(cfg, p))
+	p.wired.Store(true)
 	p.withProber()
 	return p, nil
 }
@@ -113,7 +120,7 @@ func settings(cfg config.Config, p *parts) failover.Settings {
 	t.Linger, t.SendDeadline, t.Landing, t.ReadDeadline = cfg.Timing.Linger, cfg.Timing.SendDeadline, cfg.Timing.Landing, cfg.Timing.ReadDeadline
 	t.Reread, t.PollAll, t.PollDoubt = cfg.Timing.Poll.All, cfg.Timing.Poll.All, cfg.Timing.Poll.Doubt
 	return failover.Settings{
-		Store: p.store, Network: executor.Network(p.net), Clock: p.clock, Log: p.log, ID: randomID, Owner: owner(),
+		Store: p.store, Network: p.network(), Trace: p.trace, Clock: p.clock, Log: p.log, ID: randomID, Owner: owner(),
 		Topology: topo, Hash: cfg.Hash(), Rules: rules, Limits: cfg.Limits(), Timing: t,
 	}
 }

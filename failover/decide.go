@@ -19,7 +19,7 @@ import (
 
 // decide turns a verdict that wants something into an operation: plan, claim, look
 // again, compare, store the plan with its intents, begin.
-func (w *work) decide(ctx context.Context, v policy.Verdict, order *events.Order) error {
+func (w *work) decide(ctx context.Context, v policy.Verdict, order *events.Order) (err error) {
 	if w.g.Lease.HeldByOther(w.Owner, w.now) {
 		w.log.Debug().Str("event", "claim.held").Str("group", w.g.Name).Msg("another instance is at work")
 		if w.dirty {
@@ -27,6 +27,8 @@ func (w *work) decide(ctx context.Context, v policy.Verdict, order *events.Order
 		}
 		return nil
 	}
+	ctx, done := w.traceDecide(ctx, v)
+	defer func() { done(err) }()
 	first, err := w.plan(v)
 	if err != nil {
 		return w.refusePlan(ctx, err, order)
@@ -122,7 +124,7 @@ func (w *work) nothingToWrite(ctx context.Context, order *events.Order) error {
 func (w *work) launch(ctx context.Context, v policy.Verdict, p planner.Plan, order *events.Order) error {
 	op := &record.Operation{
 		ID: operationID(p, w.now), Kind: v.Kind, Group: w.g.Name, Plan: p, Verdict: v,
-		Status: record.Applying, Symmetry: record.Unproven, Steps: executor.Steps(p), By: v.By, Stamps: w.stamps(v),
+		Status: record.Applying, Symmetry: record.Unproven, Steps: executor.Steps(p), By: v.By, Stamps: w.stamps(v), Trace: w.Trace.Carry(ctx),
 	}
 	if order != nil {
 		given := *order

@@ -133,6 +133,9 @@ func (r *run) observe(ctx context.Context, name string, signals []events.Signal)
 			return tally, nil
 		}
 		doc.Memory = next
+		if tally.Applied > 0 {
+			doc.Trace = r.Trace.Carry(ctx)
+		}
 		doc.Add(stream, entries...)
 		_, err = r.save(ctx, key, etag, stream, &doc, &doc.Trail)
 		if conflict(err) {

@@ -16,6 +16,7 @@ import (
 	"erfailover/failover/policy"
 	"erfailover/failover/record"
 	"erfailover/failover/topology"
+	"erfailover/failover/trace"
 )
 
 // Clock is the engine's time. Readings keep their monotonic part.
@@ -67,6 +68,7 @@ type Settings struct {
 	Rules    map[string]GroupRules
 	Limits   policy.Limits
 	Timing   Timing
+	Trace    trace.Tracer // nil: off
 }
 
 // Engine is the loop. It keeps nothing in memory that a new instance would miss:
@@ -80,6 +82,9 @@ type Engine struct {
 
 // New returns an engine over the settings.
 func New(s Settings) *Engine {
+	if s.Trace == nil {
+		s.Trace = trace.Off()
+	}
 	return &Engine{Settings: s, flushed: map[string]record.Head{}, turns: map[string]*sync.Mutex{}}
 }
 
@@ -120,7 +125,9 @@ type run struct {
 // touch one beat further. It returns after the last save. An error means that
 // something was not saved and that the same signals must be delivered again;
 // trouble with Azure is no error, it is recorded and tried again by Tick.
-func (e *Engine) Handle(ctx context.Context, signals []events.Signal) (Receipt, error) {
+func (e *Engine) Handle(ctx context.Context, signals []events.Signal) (receipt Receipt, err error) {
+	ctx, span := e.Trace.Begin(ctx, trace.Work{Name: "handle", Attrs: []trace.Attr{trace.Number(trace.KeyCount, int64(len(signals)))}})
+	defer func() { span.End(err); e.measure(ctx, receipt) }()
 	r, err := e.begin(ctx, "handle")
 	if err != nil {
 		return Receipt{}, err
@@ -145,7 +152,9 @@ func (e *Engine) Handle(ctx context.Context, signals []events.Signal) (Receipt, 
 // Tick takes every group one beat further, and lingers while an operation runs so
 // that no step pays a whole interval. Groups take turns: one that fails does not
 // keep the others from their turn.
-func (e *Engine) Tick(ctx context.Context) error {
+func (e *Engine) Tick(ctx context.Context) (err error) {
+	ctx, span := e.Trace.Begin(ctx, trace.Work{Name: "tick"})
+	defer func() { span.End(err) }()
 	r, err := e.begin(ctx, "tick")
 	if err != nil {
 		return err

@@ -25,7 +25,7 @@ const keptSummaries = 50
 // routes, then traffic. While another instance is at work it is left alone: taking
 // the same beat twice would send the same write twice. The lease is stored with
 // what the beat stores.
-func (w *work) operate(ctx context.Context) error {
+func (w *work) operate(ctx context.Context) (err error) {
 	op := w.g.Operation
 	if w.g.Lease.HeldByOther(w.Owner, w.now) {
 		if w.dirty {
@@ -33,10 +33,11 @@ func (w *work) operate(ctx context.Context) error {
 		}
 		return nil
 	}
+	ctx, done := w.traceOperate(ctx, op)
+	defer func() { done(err) }()
 	w.g.Lease = record.Lease{Owner: w.Owner, Until: w.now.Add(w.Timing.Lease)}
 	for {
 		before := op.Status
-		var err error
 		if (before == record.Converging || before == record.Verifying) && w.beingPutBack(op) {
 			op.Notes = append(op.Notes, "the lever was put back before its effect was proven")
 			op.Status, op.Result = record.Ended, record.AppliedOK
@@ -299,6 +300,7 @@ func (w *work) finish(ctx context.Context, op *record.Operation) error {
 	if err := w.keep(ctx); err != nil {
 		return err
 	}
+	w.measureEnd(ctx, op)
 	ev := w.log.Info() // only now: who reads the log may ask for the operation at once
 	if failed {
 		ev = w.log.Error()

@@ -32,6 +32,7 @@ type work struct {
 	etag     string
 	memories map[string]health.Memory
 	view     health.View
+	heard    map[string]string // by circuit: where the newest signals that changed its memory were traced
 	now      time.Time
 	dirty    bool
 }
@@ -104,7 +105,7 @@ func (r *run) open(ctx context.Context, name string) (*work, error) {
 	if !ok {
 		return nil, &fault.Error{Op: "advance", Target: name, Kind: fault.NotFound, Hint: "the group is not in the configuration"}
 	}
-	w := &work{run: r, topo: topo, rules: r.Rules[name], memories: map[string]health.Memory{}}
+	w := &work{run: r, topo: topo, rules: r.Rules[name], memories: map[string]health.Memory{}, heard: map[string]string{}}
 	var err error
 	if w.g, w.etag, err = r.loadGroup(ctx, name); err != nil {
 		return nil, err
@@ -141,6 +142,7 @@ func (w *work) recall(ctx context.Context, name string) (health.Memory, error) {
 		} else if err != nil {
 			return health.Memory{}, err
 		}
+		w.heard[name] = doc.Trace
 		next, changes := w.step(doc.Memory, w.Clock.Now())
 		if maps.Equal(next.Tracks, doc.Memory.Tracks) {
 			return next, nil // a track may change without a change of state: when a spell began

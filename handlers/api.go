@@ -106,6 +106,7 @@ func (s *server) endpoint(pattern string, rs []route) http.Handler {
 		log := s.Log.With().Str("route", pattern).Str("method", r.Method).Str("invocation", invocationID(r)).Logger()
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), s.Limits.Request)
 		defer cancel()
+		ctx, done := s.traceRequest(ctx, r, pattern)
 		req := request{Request: r.WithContext(log.WithContext(ctx)), w: w}
 		var a answer
 		err := func() (err error) {
@@ -135,6 +136,7 @@ func (s *server) endpoint(pattern string, rs []route) http.Handler {
 			status = s.reply(w, r, a)
 		}
 		s.counts.request(pattern, status)
+		done(status, err)
 		line := log.Info()
 		if status >= http.StatusInternalServerError {
 			line = log.Error().Err(err)

@@ -71,7 +71,9 @@ func (s *server) invoke(w http.ResponseWriter, r *http.Request, inv invocation) 
 	// must reach its saves. So only our own deadline ends it.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), s.Limits.Invocation)
 	defer cancel()
+	ctx, done := s.traceInvocation(ctx, r.URL.Path[1:], invocationID(r))
 	line, err := s.run(ctx, w, r, inv, call{received: start.UTC(), log: log})
+	done(err)
 	ms := s.Now().Sub(start).Milliseconds()
 	if err != nil {
 		log.Error().Str("event", "invocation.failed").Int64("took_ms", ms).Str("kind", string(fault.KindOf(err))).Str("hint", fault.HintOf(err)).Err(err).

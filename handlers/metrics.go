@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"erfailover/events"
 	"erfailover/failover/report"
@@ -79,52 +80,78 @@ func (s *server) getMetrics(ctx context.Context, _ request) (answer, error) {
 		if err != nil {
 			return answer{}, err
 		}
-		s.estateMetrics(x, st)
+		x.gauges(Gauges(st, s.Now()))
 	}
 	s.counts.write(x)
+	if s.Dropped != nil {
+		x.family("erfailover_telemetry_dropped_total", "counter", "Spans that the queue or the collector refused, since the start of this process.")
+		x.sample("erfailover_telemetry_dropped_total", float64(s.Dropped()))
+	}
 	return answer{status: http.StatusOK, text: x.Bytes(), media: "text/plain; version=0.0.4; charset=utf-8"}, nil
 }
 
-// estateMetrics writes what the record says. There is one series a group, circuit
-// and state, so their number is that of the configuration.
-func (s *server) estateMetrics(x *exposition, st report.Status) {
-	now := s.Now()
-	x.family("erfailover_killed", "gauge", "1 while the kill switch holds.")
-	x.sample("erfailover_killed", one(st.Killed.Holds(now)))
-	x.family("erfailover_unknown_signals_total", "counter", "Signals about resources that are not configured.")
-	x.sample("erfailover_unknown_signals_total", float64(st.Unknown))
+// Gauge is one value of the record, under its OpenTelemetry name. There is one series
+// a group, circuit and state, so their number is that of the configuration.
+type Gauge struct {
+	Name   string   // erfailover.group.at_home; with underscores on the metrics page
+	Kind   string   // gauge or counter
+	Help   string   //
+	Labels []string // name, value, name, value
+	Value  float64
+}
+
+// Gauges returns what the record says, families together.
+func Gauges(st report.Status, now time.Time) []Gauge {
+	out := []Gauge{
+		{"erfailover.killed", "gauge", "1 while the kill switch holds.", nil, one(st.Killed.Holds(now))},
+		{"erfailover.unknown_signals", "counter", "Signals about resources that are not configured.", nil, float64(st.Unknown)},
+	}
 	for _, m := range []struct {
 		name, help string
 		value      func(report.GroupStatus) float64
 	}{
-		{"erfailover_group_at_home", "1 while exactly the home circuits carry the group's traffic.", func(g report.GroupStatus) float64 { return one(g.AtHome) }},
-		{"erfailover_group_paused", "1 while the group is paused.", func(g report.GroupStatus) float64 { return one(g.Paused.Holds(now)) }},
-		{"erfailover_group_holding", "1 while trouble is seen and guards hold the move.", func(g report.GroupStatus) float64 { return one(g.Verdict.Action == "hold" && len(g.Verdict.From) > 0) }},
-		{"erfailover_group_operation", "1 while an operation runs or waits for approval.", func(g report.GroupStatus) float64 { return one(g.Operation != nil) }},
-		{"erfailover_group_epoch", "Number of the group's last decision.", func(g report.GroupStatus) float64 { return float64(g.Epoch) }},
-		{"erfailover_group_open_intents", "Writes of unknown outcome.", func(g report.GroupStatus) float64 { return float64(g.OpenIntents) }},
-		{"erfailover_group_drifted_connections", "Connections whose weight others changed.", func(g report.GroupStatus) float64 { return float64(len(g.Drifted)) }},
+		{"at_home", "1 while exactly the home circuits carry the group's traffic.", func(g report.GroupStatus) float64 { return one(g.AtHome) }},
+		{"paused", "1 while the group is paused.", func(g report.GroupStatus) float64 { return one(g.Paused.Holds(now)) }},
+		{"holding", "1 while trouble is seen and guards hold the move.", func(g report.GroupStatus) float64 { return one(g.Verdict.Action == "hold" && len(g.Verdict.From) > 0) }},
+		{"operation", "1 while an operation runs or waits for approval.", func(g report.GroupStatus) float64 { return one(g.Operation != nil) }},
+		{"epoch", "Number of the group's last decision.", func(g report.GroupStatus) float64 { return float64(g.Epoch) }},
+		{"open_intents", "Writes of unknown outcome.", func(g report.GroupStatus) float64 { return float64(g.OpenIntents) }},
+		{"drifted_connections", "Connections whose weight others changed.", func(g report.GroupStatus) float64 { return float64(len(g.Drifted)) }},
 	} {
-		x.family(m.name, "gauge", m.help)
 		for _, g := range st.Groups {
-			x.sample(m.name, m.value(g), "group", g.Name)
+			out = append(out, Gauge{"erfailover.group." + m.name, "gauge", m.help, []string{"group", g.Name}, m.value(g)})
 		}
 	}
-	x.family("erfailover_circuit_state", "gauge", "1 for the state in which a group believes a circuit to be.")
 	for _, g := range st.Groups {
 		for _, b := range g.Circuits {
 			state := string(b.State)
 			if state == "" {
 				state = "unknown"
 			}
-			x.sample("erfailover_circuit_state", 1, "group", g.Name, "circuit", b.Circuit, "state", state)
+			out = append(out, Gauge{"erfailover.circuit.state", "gauge", "1 for the state in which a group believes a circuit to be.", []string{"group", g.Name, "circuit", b.Circuit, "state", state}, 1})
 		}
 	}
-	x.family("erfailover_circuit_active", "gauge", "1 while a circuit carries a group's traffic.")
 	for _, g := range st.Groups {
 		for _, b := range g.Circuits {
-			x.sample("erfailover_circuit_active", one(slices.Contains(g.Active, b.Circuit)), "group", g.Name, "circuit", b.Circuit)
+			out = append(out, Gauge{"erfailover.circuit.active", "gauge", "1 while a circuit carries a group's traffic.", []string{"group", g.Name, "circuit", b.Circuit}, one(slices.Contains(g.Active, b.Circuit))})
 		}
+	}
+	return out
+}
+
+// gauges writes what the record says.
+func (x *exposition) gauges(list []Gauge) {
+	last := ""
+	for _, g := range list {
+		name := strings.ReplaceAll(g.Name, ".", "_")
+		if g.Kind == "counter" {
+			name += "_total"
+		}
+		if name != last {
+			x.family(name, g.Kind, g.Help)
+			last = name
+		}
+		x.sample(name, g.Value, g.Labels...)
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"erfailover/events"
+	"erfailover/failover/trace"
 )
 
 // Engine is the loop that decides and acts. Handle returns an error only when
@@ -143,6 +144,10 @@ type Options struct {
 	Views *Views
 	// Ready says whether the parts behind us can be reached. nil: always.
 	Ready func(ctx context.Context) error
+	// Trace follows invocations and orders. nil: off.
+	Trace trace.Tracer
+	// Dropped tells how many spans were dropped. nil: nobody traces.
+	Dropped func() int64
 	// API answers callers who may read what the routes here do not know, under /api:
 	// the pages. nil: 404.
 	API http.Handler
@@ -159,6 +164,9 @@ func (o Options) complete() (Options, error) {
 	}
 	if o.Parse == nil {
 		missing = append(missing, errors.New("handlers: Options.Parse is missing"))
+	}
+	if o.Trace == nil {
+		o.Trace = trace.Off()
 	}
 	if o.Now == nil {
 		o.Now = time.Now

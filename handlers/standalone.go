@@ -40,7 +40,9 @@ func (a *Standalone) Deliver(ctx context.Context, partition string, bodies [][]b
 		list[i] = item{payload: b}
 	}
 	log := a.s.Log.With().Str("partition", partition).Logger()
+	ctx, done := a.s.traceInvocation(ctx, fnCircuitEvents, "")
 	t, err := a.s.deliver(ctx, log, list, a.s.Now())
+	done(err)
 	if err != nil {
 		return err
 	}

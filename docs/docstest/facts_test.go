@@ -17,6 +17,8 @@ import (
 
 	"erfailover/failover/health"
 	"erfailover/failover/policy"
+	"erfailover/failover/report"
+	"erfailover/handlers"
 )
 
 // docs/policy.md has every reason, in the order of the code, with whether it may be overridden.
@@ -171,7 +173,11 @@ func TestLogEventsAreWritten(t *testing.T) {
 		codes[m[1]] = m[2]
 	}
 	var real []string
-	for _, m := range regexp.MustCompile(`Str\("event", ("?)([^")+]+)"?(\+"[\w.]+")?\)`).FindAllStringSubmatch(src, -1) {
+	found := regexp.MustCompile(`Str\("event", ("?)([^")+]+)"?(\+"[\w.]+")?\)`).FindAllStringSubmatch(src, -1)
+	if all, lines := strings.Count(src, `Str("event"`), len(regexp.MustCompile(`\bMsgf?\(`).FindAllString(src, -1)); len(found) != all || lines != all {
+		t.Errorf("%d lines of the log, %d with an event, %d of them can be read here", lines, all, len(found))
+	}
+	for _, m := range found {
 		switch {
 		case m[1] != "":
 			real = append(real, m[2])
@@ -195,14 +201,42 @@ func TestLogEventsAreWritten(t *testing.T) {
 
 func TestMetricsAreWritten(t *testing.T) {
 	var written, real []string
-	for _, m := range regexp.MustCompile(`(?:family\(|\{)"(erfailover_\w+)"`).FindAllStringSubmatch(source(t), -1) {
+	for _, m := range regexp.MustCompile(`family\("(erfailover_\w+)"`).FindAllStringSubmatch(source(t), -1) {
 		real = append(real, m[1])
+	}
+	for _, g := range handlers.Gauges(report.Status{Groups: []report.GroupStatus{{Name: "east", Circuits: []health.Belief{{}}}}}, time.Time{}) {
+		name := strings.ReplaceAll(g.Name, ".", "_")
+		if g.Kind == "counter" {
+			name += "_total"
+		}
+		real = append(real, name)
 	}
 	for _, row := range rows(section(t, "docs/operations.md", "## Metrics")) {
 		written = append(written, code(row[0]))
 	}
 	slices.Sort(real)
 	same(t, "metrics", written, slices.Compact(real))
+}
+
+// The instruments and spans that are sent are those of the page.
+func TestTelemetryIsWritten(t *testing.T) {
+	var written, real []string
+	for _, m := range regexp.MustCompile(`Instrument = "([\w.]+)"`).FindAllStringSubmatch(text(t, "failover/trace/trace.go"), -1) {
+		real = append(real, m[1])
+	}
+	for _, row := range rows(section(t, "docs/operations.md", "### Instruments")) {
+		written = append(written, code(row[0]))
+	}
+	same(t, "instruments", written, real)
+	written, real = nil, nil
+	for _, m := range regexp.MustCompile(`trace\.Work\{Name: "([\w ]+)"`).FindAllStringSubmatch(source(t), -1) {
+		real = append(real, m[1])
+	}
+	for _, row := range rows(section(t, "docs/operations.md", "### Spans")) {
+		written = append(written, code(row[0]))
+	}
+	slices.Sort(real)
+	same(t, "spans", written[2:], real)
 }
 
 // The commands of scenario files are those that the runner knows, and the story on

@@ -21,6 +21,7 @@ var unlinked = map[string]string{
 	"go.uber.org/goleak":                      "tests only",
 	"github.com/anishathalye/porcupine":       "tests only",
 	"github.com/chromedp/chromedp":            "tests only",
+	"google.golang.org/grpc":                  "OpenTelemetry's own exporters pull it: 6 MB and a slower start; failover/telemetry writes OTLP itself (docs/decisions/0010)",
 	"gopkg.in/yaml.v3":                        "unmaintained; go.yaml.in/yaml/v3 is what we use",
 }
 

@@ -37,6 +37,9 @@ const (
 	promet    = "github.com/prometheus/client_golang"
 	schema    = "github.com/santhosh-tekuri/jsonschema/v6"
 	xsync     = "golang.org/x/sync"
+	otel      = "go.opentelemetry.io/otel"
+	protowire = "google.golang.org/protobuf/encoding/protowire"
+	tracing   = "failover/trace"
 	yamlv3    = "go.yaml.in/yaml/v3"
 	zerolog   = "github.com/rs/zerolog"
 	cobra     = "github.com/spf13/cobra"
@@ -71,7 +74,7 @@ var table = map[string]row{
 	record:     {ours: []string{topology, health, policy, planner, executor, "events", fault}, others: []string{jsonv2}, std: []string{"context"}}, // context: the Store port
 	report:     {ours: []string{record, executor, planner, policy, health, topology, "events", fault}, others: []string{jsonv2}},
 	config:     {ours: []string{topology, health, policy, "events", fault}, others: []string{jsonv2, yamlv3, schema, cron}},
-	"failover": {kind: sequential, ours: []string{"events", topology, health, policy, planner, executor, record, report, config, fault}, others: []string{zerolog, jsonv2}, std: []string{"sync"}}, // sync: guards memory that only saves work, never held over a port call
+	"failover": {kind: sequential, ours: []string{"events", topology, health, policy, planner, executor, record, report, config, tracing, fault}, others: []string{zerolog, jsonv2}, std: []string{"sync"}}, // sync: guards memory that only saves work, never held over a port call
 
 	"failover/armnet":    {kind: free, ours: []string{topology, planner, executor, "events", fault}, others: []string{azure, backoff, jsonv2, xsync}},
 	"failover/boltstore": {kind: free, ours: []string{record, fault}, others: []string{bbolt, jsonv2}},
@@ -86,7 +89,9 @@ var table = map[string]row{
 	"failover/contest":           {ours: []string{topology, health, policy, planner, "events"}},
 	"failover/probe":             {kind: free, ours: []string{topology, "events"}},
 	"failover/notify":            {kind: free, ours: []string{record, report, "events", fault}, others: []string{azure, backoff, jsonv2}},
-	"handlers":                   {kind: free, ours: []string{"failover", "events", record, report, config, fault}, others: []string{zerolog, jsonv2, oidc, jose, promet}},
+	tracing:                      {std: []string{"context"}}, // context: the Tracer port
+	"failover/telemetry":         {kind: free, ours: []string{tracing, executor, fault}, others: []string{otel, protowire}},
+	"handlers":                   {kind: free, ours: []string{"failover", "events", record, report, config, tracing, fault}, others: []string{zerolog, jsonv2, oidc, jose, promet}},
 	"handlers/page":              {kind: free, ours: []string{record, report, policy, planner, health, executor, topology, "events", fault}, others: []string{jsonv2}},
 	"handlers/appzip":            {kind: free, others: []string{jsonv2}},
 	"handlers/hosttest":          {kind: free, others: []string{jsonv2, cron}},
@@ -101,5 +106,6 @@ var owners = map[string][]string{
 	azure:   {"failover/armnet", "failover/blobstore", "failover/eventhub", "failover/notify", "cli", "."},
 	bbolt:   {"failover/boltstore", "cli", "."},
 	cobra:   {"cli", "."},
+	otel:    {"failover/telemetry", "cli", "."},
 	backoff: {executor, "failover/armnet", "failover/blobstore", "failover/eventhub", "failover/notify", "cli", "."},
 }

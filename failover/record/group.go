@@ -19,6 +19,7 @@ type Circuit struct {
 	Schema int           `json:"schema"`
 	Memory health.Memory `json:"memory"`
 	Noted  []string      `json:"noted,omitempty"` // IDs of the newest signals that were journaled and changed nothing
+	Trace  string        `json:"trace,omitzero"`  // traceparent of the newest signals that changed the memory; "" when nobody traces
 	Trail
 }
 

@@ -64,6 +64,7 @@ type Operation struct {
 	Expires  time.Time            `json:"expires,omitzero"`   // waiting only
 	Stamps   Stamps               `json:"stamps"`
 	Notes    []string             `json:"notes,omitempty"`
+	Trace    string               `json:"trace,omitzero"` // traceparent of the decision; "" when nobody traces
 }
 
 // Stamps are the instants of the recovery ledger; a zero one was not reached.
