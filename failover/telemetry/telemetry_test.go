@@ -175,7 +175,7 @@ func TestNamesFollowTheConventions(t *testing.T) {
 		string(semconv.FaaSInvocationIDKey): true, string(semconv.FaaSNameKey): true, string(semconv.FaaSTriggerKey): true,
 		string(semconv.HTTPRequestMethodKey): true, string(semconv.HTTPRouteKey): true, string(semconv.HTTPResponseStatusCodeKey): true,
 		string(semconv.ErrorTypeKey): true,
-		"faas.invoke_duration": true, "http.server.request.duration": true, // metrics of the conventions
+		"faas.invoke_duration":       true, "http.server.request.duration": true, // metrics of the conventions
 	}
 	form := regexp.MustCompile(`^erfailover(\.[a-z]+(_[a-z]+)*)+$`)
 	unit := regexp.MustCompile(`(seconds|_s|total|count|ms)$`)
