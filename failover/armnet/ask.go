@@ -46,11 +46,11 @@ func (c *Client) Ask(ctx context.Context, questions []executor.Question) []execu
 // ask sends one question. Asking changes nothing, so it is sent once and may be
 // asked again.
 func (c *Client) ask(ctx context.Context, q executor.Question) executor.Begun {
-	path, f := questionPath(q)
+	path, query, f := questionPath(q)
 	if f != nil {
 		return notApplied(f)
 	}
-	req, err := runtime.NewRequest(ctx, http.MethodPost, c.address(path))
+	req, err := runtime.NewRequest(ctx, http.MethodPost, c.address(path)+query)
 	if err != nil {
 		return notApplied(requestFault(opAsk, q.Target, err))
 	}
@@ -102,6 +102,8 @@ func (c *Client) asked(q executor.Question, resp *http.Response) executor.Begun 
 		s, err = start[arpAnswer](c, resp)
 	case executor.AskRoutes:
 		s, err = start[routesAnswer](c, resp)
+	case executor.AskTests:
+		s, err = start[testsRead](c, resp)
 	}
 	if err != nil {
 		return notApplied(requestFault(opAsk, q.Target, err))
@@ -109,10 +111,10 @@ func (c *Client) asked(q executor.Question, resp *http.Response) executor.Begun 
 	return executor.Begun{Outcome: executor.Unknown, Token: s.token, RetryAfter: retryAfter(resp.Header, c.cfg.Now())}
 }
 
-// questionPath returns the path to ask, below the endpoint.
-func questionPath(q executor.Question) (string, *fault.Error) {
-	bad := func(format string, args ...any) (string, *fault.Error) {
-		return "", &fault.Error{Op: opAsk, Target: clip(clean(q.Target), 300), Kind: fault.Invalid, Err: fmt.Errorf(format, args...)}
+// questionPath returns the path to ask, below the endpoint, and what follows it.
+func questionPath(q executor.Question) (path, query string, f *fault.Error) {
+	bad := func(format string, args ...any) (string, string, *fault.Error) {
+		return "", "", &fault.Error{Op: opAsk, Target: clip(clean(q.Target), 300), Kind: fault.Invalid, Err: fmt.Errorf(format, args...)}
 	}
 	id, err := events.ParseResourceID(q.Target)
 	if err != nil {
@@ -124,10 +126,15 @@ func questionPath(q executor.Question) (string, *fault.Error) {
 		table = "routeTablesSummary"
 	case executor.AskARP:
 		table = "arpTables"
+	case executor.AskTests:
+		if path, query, err = testsPath(id); err != nil {
+			return bad("%w", err)
+		}
+		return path, query, nil
 	case executor.AskRoutes:
 		switch id.Type() {
 		case events.TypeVNetGateway:
-			return id.String() + "/getLearnedRoutes", nil
+			return id.String() + "/getLearnedRoutes", "", nil
 		case events.TypeVWANGateway:
 			return bad("target: Virtual WAN gateways do not tell their learned routes; their hub does")
 		}
@@ -141,12 +148,16 @@ func questionPath(q executor.Question) (string, *fault.Error) {
 	if q.Link != string(events.Primary) && q.Link != string(events.Secondary) {
 		return bad("link: %q is neither primary nor secondary", clip(clean(q.Link), 40))
 	}
-	return id.String() + "/peerings/AzurePrivatePeering/" + table + "/" + q.Link, nil
+	return id.String() + "/peerings/AzurePrivatePeering/" + table + "/" + q.Link, "", nil
 }
 
 // decodeAnswer reads the rows of a slow read's result. They stand under value, or
 // under properties.output in an operation's own body.
 func decodeAnswer(q executor.Question, body []byte, at time.Time) (*executor.Answer, error) {
+	a := &executor.Answer{Question: q, At: at}
+	if q.Kind == executor.AskTests && jsontext.Value(body).Kind() == '[' {
+		return a, decodeTests(body, a)
+	}
 	var b struct {
 		Value      jsontext.Value `json:"value"`
 		Properties struct {
@@ -165,7 +176,6 @@ func decodeAnswer(q executor.Question, body []byte, at time.Time) (*executor.Ans
 	if rows == nil {
 		return nil, errors.New("value: is missing")
 	}
-	a := &executor.Answer{Question: q, At: at}
 	switch q.Kind {
 	case executor.AskBGP:
 		return a, decodePeers(rows, a)
@@ -173,6 +183,8 @@ func decodeAnswer(q executor.Question, body []byte, at time.Time) (*executor.Ans
 		return a, decodeARP(rows, a)
 	case executor.AskRoutes:
 		return a, decodeRoutes(rows, a)
+	case executor.AskTests:
+		return a, decodeTests(rows, a)
 	}
 	return nil, fmt.Errorf("kind: %q is not known", q.Kind)
 }

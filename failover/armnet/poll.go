@@ -14,6 +14,7 @@ import (
 
 	"erfailover/failover/executor"
 	"erfailover/failover/fault"
+	"erfailover/failover/planner"
 )
 
 const opPoll = "look at operation"
@@ -108,6 +109,8 @@ func (c *Client) resume(ctx context.Context, r executor.Running) (look, error) {
 	token := string(r.Token)
 	kind := tokenType(token)
 	switch {
+	case r.Write != nil && r.Write.Kind != planner.SetWeight:
+		return c.resumeLever(ctx, r.Write.Kind, token)
 	case r.Write != nil && kind == typeVNetWrite:
 		return lookOnce[vnetWrite](ctx, c, token)
 	case r.Write != nil && kind == typeVWANWrite:
@@ -120,6 +123,8 @@ func (c *Client) resume(ctx context.Context, r executor.Running) (look, error) {
 			return lookOnce[arpAnswer](ctx, c, token)
 		case executor.AskRoutes:
 			return lookOnce[routesAnswer](ctx, c, token)
+		case executor.AskTests:
+			return lookOnce[testsRead](ctx, c, token)
 		}
 	}
 	return look{}, errors.New("neither a write nor a question of that kind")
@@ -180,6 +185,11 @@ func (c *Client) judge(r executor.Running, target string, l look) executor.Polle
 		return out
 	case r.Question != nil && (l.done || l.err != nil):
 		return c.answered(*r.Question, target, l, out)
+	case l.err != nil && r.Write != nil && r.Write.Kind != planner.SetWeight && status == http.StatusOK:
+		// It has ended and its result cannot be read, as is known of the tests'
+		// results: their details decide.
+		out.Done, out.Outcome, out.Token, out.Err = true, executor.Unknown, "", unreadable(opPoll, target, l.err)
+		return out
 	case l.err != nil:
 		out.Err = unreadable(opPoll, target, l.err)
 		return out

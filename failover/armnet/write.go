@@ -16,6 +16,7 @@ import (
 	"erfailover/events"
 	"erfailover/failover/executor"
 	"erfailover/failover/fault"
+	"erfailover/failover/planner"
 	"erfailover/failover/topology"
 )
 
@@ -53,7 +54,11 @@ func (c *Client) Begin(ctx context.Context, writes []executor.Write) []executor.
 						Err: errors.New("another write on this gateway is under way")})
 					continue
 				}
-				out[i] = c.begin(ctx, writes[i])
+				if writes[i].Kind == planner.SetWeight {
+					out[i] = c.begin(ctx, writes[i])
+				} else {
+					out[i] = c.beginLever(ctx, writes[i])
+				}
 				open = out[i].Outcome == executor.Unknown
 			}
 			return nil

@@ -24,6 +24,7 @@ type operation struct {
 	message  string
 	pending  body                  // what a write will put there
 	answer   func(*Fabric) encoded // what a slow read will tell, asked at its end
+	act      func()                // what the landing of a lever does
 	result   encoded
 	landed   bool
 	ended    bool
@@ -109,6 +110,10 @@ func (f *Fabric) close(op *operation) {
 // newer or not: that is what a late landing does.
 func (f *Fabric) land(op *operation) {
 	op.landed = true
+	if op.act != nil {
+		op.act()
+		return
+	}
 	k := f.connections[op.target]
 	if k == nil || op.pending == nil {
 		return

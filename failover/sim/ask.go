@@ -15,9 +15,8 @@ const (
 	AskSummary Question = "routeTablesSummary"
 	AskLearned Question = "getLearnedRoutes"
 	AskPeers   Question = "getBgpPeerStatus"
-	StartTest  Question = "startSiteFailoverTest"      // arg is the peering location
-	StopTest   Question = "stopSiteFailoverTest"       //
-	AllTests   Question = "getFailoverAllTestsDetails" //
+	AllTests   Question = "getFailoverAllTestsDetails"            // of a gateway
+	LinkTests  Question = "getCircuitLinkFailoverAllTestsDetails" // of a circuit
 )
 
 // Ask begins a slow read of a circuit (arg is the link) or a gateway, and returns
@@ -68,9 +67,13 @@ func (f *Fabric) answerer(q Question, target, arg string) (func(*Fabric) encoded
 		if g != nil {
 			return wrap(func() []body { return f.peerRows(g) }), nil
 		}
-	case StartTest, StopTest, AllTests:
+	case AllTests:
 		if g != nil {
-			return f.test(q, g, arg)
+			return func(*Fabric) encoded { return encoded(encode(testRows(g.tests))) }, nil
+		}
+	case LinkTests:
+		if c != nil {
+			return func(*Fabric) encoded { return encoded(encode(testRows(c.tests))) }, nil
 		}
 	}
 	return nil, notFound(target)
@@ -157,7 +160,7 @@ func (f *Fabric) peerRows(g *gateway) []body {
 	for _, k := range f.of(g.ID) {
 		c := f.circuits[k.circuit]
 		for _, l := range Links() {
-			on := c.links[l.index()].BGP && c.announces() && k.connected && (g.drained == "" || g.drained != key(c.Location))
+			on := c.links[l.index()].BGP && c.announces() && k.connected && !g.left(c)
 			n := 0
 			if on {
 				n = len(c.private.prefixes)
@@ -167,42 +170,6 @@ func (f *Fabric) peerRows(g *gateway) []body {
 		}
 	}
 	return rows
-}
-
-// test starts, stops or lists a gateway's site failover tests. A test holds the
-// gateway off the circuits of one peering location until it is stopped.
-func (f *Fabric) test(q Question, g *gateway, location string) (func(*Fabric) encoded, *Refusal) {
-	switch q {
-	case StartTest:
-		if g.drained != "" {
-			return nil, &Refusal{Status: 409, Code: "FailoverTestInProgress", Message: "Another failover test is running on this gateway."}
-		}
-		at := map[string]bool{}
-		for _, k := range f.of(g.ID) {
-			at[key(f.circuits[k.circuit].Location)] = true
-		}
-		if !at[key(location)] || len(at) < 2 {
-			return nil, &Refusal{Status: 400, Code: "FailoverTestNotAllowed", Message: "Two peering locations are needed, one of them the one named."}
-		}
-		return func(f *Fabric) encoded {
-			g.drained, g.testID, g.testStart = key(location), f.guid(), f.now
-			return encoded(encode(g.testID))
-		}, nil
-	case StopTest:
-		if g.drained == "" {
-			return nil, &Refusal{Status: 400, Code: "FailoverTestNotFound", Message: "No failover test is running on this gateway."}
-		}
-		return func(*Fabric) encoded { g.drained = ""; return encoded(encode(g.testID)) }, nil
-	default:
-		return func(*Fabric) encoded {
-			rows := []body{}
-			if g.testID != "" {
-				rows = append(rows, object("peeringLocation", g.drained, "status", word(g.drained != "", "Running", "Completed"),
-					"testGuid", g.testID, "testType", "SingleSiteFailover", "startTime", g.testStart.UTC().Format(time.RFC3339)))
-			}
-			return encoded(encode(rows))
-		}, nil
-	}
 }
 
 // Operation is one long-running operation as it stands.

@@ -29,6 +29,9 @@ func (f *Fabric) link(id string, l Link, now time.Time, what string, value float
 	}
 	had := c.links[l.index()].BGP
 	do(c, &c.links[l.index()])
+	if c.cut(l) {
+		c.links[l.index()].BGP = false // a link failover test holds it down, whatever the line does
+	}
 	if c.links[l.index()].BGP != had {
 		c.changed = f.now
 	}

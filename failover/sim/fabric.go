@@ -44,6 +44,7 @@ type circuit struct {
 	guid, key    string // resource GUID; service key, a secret
 	etag         string
 	changed      time.Time // last change of a BGP session
+	tests        []*failoverTest
 }
 
 // peering is one peering of a circuit.
@@ -58,9 +59,7 @@ type gateway struct {
 	GatewaySpec
 	provisioning string
 	held         time.Time // busy with something that is not ours until then
-	drained      string    // peering location that a site failover test holds off, lower case
-	testID       string
-	testStart    time.Time
+	tests        []*failoverTest
 	flow         Flow
 	guid, etag   string
 }

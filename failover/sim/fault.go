@@ -18,6 +18,8 @@ const (
 	KindGateway        Kind = "gateway"         // GET of a gateway
 	KindCircuit        Kind = "circuit"         // GET of a circuit, its peerings and stats
 	KindAsk            Kind = "ask"             // POST that begins a slow read
+	KindTest           Kind = "failover-test"   // POST that starts or stops a failover test
+	KindPeeringPut     Kind = "peering-put"     // PUT of a circuit's peering
 	KindOperation      Kind = "operation"       // GET of an operation or its result
 	KindHealth         Kind = "health"          // Resource Health
 	KindOther          Kind = "other"

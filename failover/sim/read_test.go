@@ -160,16 +160,47 @@ func TestSiteFailoverTest(t *testing.T) {
 	b := newBench(t, Options{})
 	gw := b.Gateways["gw-east-1"]
 	path := gw + "/startSiteFailoverTest?peeringLocation=Washington%20DC&api-version=2025-09-01"
-	b.want("start", b.slow(path).status, 200)
+	stop := []byte(`{"peeringLocation":"Washington DC","wasSimulationSuccessful":true}`)
+	b.want("one location is not enough", b.do("POST", gw+"/startSiteFailoverTest?peeringLocation=Oslo&api-version=2025-09-01", nil).status, 400)
+	b.want("start", b.do("POST", path, nil).status, 202)
+	b.want("details", strings.Contains(string(b.slow(gw+"/getFailoverAllTestsDetails").raw), `"status":"Starting"`), true)
+	b.want("a stop while it starts", b.do("POST", gw+"/stopSiteFailoverTest", stop).status, 409)
+	b.pass(20 * time.Second)
 	b.want("carrying", strings.Join(b.Fabric.Carrying(gw, b.clock()), ","), b.Circuits["er-chicago"])
 	b.want("other gateway", strings.Join(b.Fabric.Carrying(b.Gateways["gw-east-2"], b.clock()), ","), b.Circuits["er-ashburn"])
 	b.want("a second test", b.do("POST", path, nil).status, 409)
 	if raw := string(b.slow(gw + "/getFailoverAllTestsDetails").raw); !strings.Contains(raw, `"status":"Running"`) {
 		t.Fatal(raw)
 	}
-	b.want("stop", b.slow(gw+"/stopSiteFailoverTest").status, 200)
+	b.want("a stop elsewhere", b.do("POST", gw+"/stopSiteFailoverTest", []byte(`{"peeringLocation":"Chicago"}`)).status, 400)
+	b.want("stop", b.do("POST", gw+"/stopSiteFailoverTest", stop).status, 202)
+	b.want("still off", strings.Join(b.Fabric.Carrying(gw, b.clock()), ","), b.Circuits["er-chicago"])
+	b.pass(20 * time.Second)
 	b.want("carrying again", strings.Join(b.Fabric.Carrying(gw, b.clock()), ","), b.Circuits["er-ashburn"])
-	b.want("stop again", b.do("POST", gw+"/stopSiteFailoverTest", nil).status, 400)
+	b.want("stop again", b.do("POST", gw+"/stopSiteFailoverTest", stop).status, 400)
+}
+
+// TestLinkFailoverTest: a test of one link takes its session away, whatever the line
+// does, until it is stopped.
+func TestLinkFailoverTest(t *testing.T) {
+	b := newBench(t, Options{})
+	c := b.Circuits["er-ashburn"]
+	start := func(link, category string) int {
+		return b.do("POST", c+"/startCircuitLinkFailoverTest?linkType="+link+"&circuitTestCategory="+category+"&api-version=2025-09-01", nil).status
+	}
+	session := func(l Link) bool { s, _ := b.Fabric.Link(c, l, b.clock()); return s.BGP }
+	b.want("no such link", start("Third", "BgpDisconnect"), 400)
+	b.want("no such category", start("Primary", "Hope"), 400)
+	b.want("start", start("Primary", "BgpDisconnect"), 202)
+	b.pass(20 * time.Second)
+	b.want("a second one", start("Secondary", "BgpDisconnect"), 409)
+	b.Fabric.SetLink(c, Primary, true, b.clock())
+	b.want("sessions", session(Primary), false)
+	b.want("the other link", session(Secondary), true)
+	b.want("carrying", strings.Join(b.Fabric.Carrying(b.Gateways["gw-east-1"], b.clock()), ","), c)
+	b.want("stop", b.do("POST", c+"/stopCircuitLinkFailoverTest", []byte(`{"linkType":"Primary","circuitTestCategory":"BgpDisconnect"}`)).status, 202)
+	b.pass(20 * time.Second)
+	b.want("sessions again", session(Primary), true)
 }
 
 func TestTokenBuckets(t *testing.T) {

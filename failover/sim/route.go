@@ -77,8 +77,12 @@ func (t target) kind(method string) Kind {
 		return KindHealth
 	case strings.HasPrefix(t.types, "locations/operation"):
 		return KindOperation
+	case method == http.MethodPost && (strings.HasSuffix(t.types, "failovertest")):
+		return KindTest
 	case method == http.MethodPost:
 		return KindAsk
+	case method == http.MethodPut && t.types == "expressroutecircuits/peerings" && !t.open:
+		return KindPeeringPut
 	case connection && !t.open && method == http.MethodGet:
 		return KindConnectionGet
 	case connection && !t.open && method == http.MethodPut:
@@ -103,6 +107,10 @@ func (a *ARM) dispatch(c *call) reply {
 		return a.health(c)
 	case !t.network || strings.HasSuffix(strings.ToLower(c.URL.Path), rightsSuffix):
 		return a.tenant(c)
+	case c.kind == KindTest:
+		return a.test(c)
+	case c.kind == KindPeeringPut:
+		return a.putPeering(c)
 	case c.Method == http.MethodPost:
 		return a.ask(c)
 	case c.kind == KindConnectionPut:
@@ -179,12 +187,12 @@ func (a *ARM) region(c *call, id string) string {
 func (a *ARM) ask(c *call) reply {
 	segs := strings.Split(c.where.types, "/")
 	last := segs[len(segs)-1]
-	questions := []Question{AskARP, AskRoutes, AskSummary, AskLearned, AskPeers, StartTest, StopTest, AllTests}
+	questions := []Question{AskARP, AskRoutes, AskSummary, AskLearned, AskPeers, AllTests, LinkTests}
 	i := slices.IndexFunc(questions, func(q Question) bool { return strings.EqualFold(string(q), last) })
 	if i < 0 || len(c.where.names) == 0 {
 		return refuse(notFound(c.URL.Path))
 	}
-	id, arg := c.where.id, c.URL.Query().Get("peeringLocation")
+	id, arg := c.where.id, ""
 	if strings.HasPrefix(c.where.types, "expressroutecircuits/peerings/") {
 		if c.where.open || !strings.EqualFold(c.where.names[1], "AzurePrivatePeering") {
 			return refuse(notFound(c.URL.Path))

@@ -99,7 +99,7 @@ func (f *Fabric) learned(gateway string) []route {
 	g := f.gateways[gateway]
 	for _, k := range f.of(gateway) {
 		c := f.circuits[k.circuit]
-		if !k.connected || c == nil || !c.announces() || g != nil && g.drained != "" && g.drained == key(c.Location) {
+		if !k.connected || c == nil || !c.announces() || g != nil && g.left(c) {
 			continue
 		}
 		for _, p := range c.private.prefixes {
