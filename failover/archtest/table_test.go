@@ -52,6 +52,7 @@ const (
 	record    = "failover/record"
 	report    = "failover/report"
 	config    = "failover/config"
+	shadow    = "failover/shadow"
 )
 
 // everything, as the list of a row, allows all packages or all modules.
@@ -72,7 +73,8 @@ var table = map[string]row{
 	planner:    {ours: []string{topology, policy, health, fault}, others: []string{jsonv2}},
 	executor:   {kind: sequential, ours: []string{topology, planner, fault}, others: []string{backoff, jsonv2}},
 	record:     {ours: []string{topology, health, policy, planner, executor, "events", fault}, others: []string{jsonv2}, std: []string{"context"}}, // context: the Store port
-	report:     {ours: []string{record, executor, planner, policy, health, topology, "events", fault}, others: []string{jsonv2}},
+	shadow:     {ours: []string{record}},
+	report:     {ours: []string{shadow, record, executor, planner, policy, health, topology, "events", fault}, others: []string{jsonv2}},
 	config:     {ours: []string{topology, health, policy, "events", fault}, others: []string{jsonv2, yamlv3, schema, cron}},
 	"failover": {kind: sequential, ours: []string{"events", topology, health, policy, planner, executor, record, report, config, tracing, fault}, others: []string{zerolog, jsonv2}, std: []string{"sync"}}, // sync: guards memory that only saves work, never held over a port call
 
