@@ -86,6 +86,7 @@ var table = map[string]row{
 	"failover/record/recordtest": {kind: free, ours: []string{record, fault}, others: []string{porcupine}},
 	"failover/archtest":          {kind: pure},
 	"failover/drill":             {ours: []string{topology, health, policy, planner, executor, record, report, "events", fault}, others: []string{cron, jsonv2}},
+	"failover/replay":            {kind: sequential, ours: []string{"failover", shadow, topology, policy, executor, record, "events", fault}, others: []string{jsonv2}}, // the engine itself, on virtual time
 	"failover/blobstore":         {kind: free, ours: []string{record, fault}, others: []string{azure, backoff, jsonv2}},
 	"failover/eventhub":          {kind: free, ours: []string{record, fault}, others: []string{azure, backoff, jsonv2}},
 	"failover/contest":           {ours: []string{topology, health, policy, planner, "events"}},
@@ -93,7 +94,7 @@ var table = map[string]row{
 	"failover/notify":            {kind: free, ours: []string{record, report, "events", fault}, others: []string{azure, backoff, jsonv2}},
 	tracing:                      {std: []string{"context"}}, // context: the Tracer port
 	"failover/telemetry":         {kind: free, ours: []string{tracing, executor, fault}, others: []string{otel, protowire}},
-	"handlers":                   {kind: free, ours: []string{"failover", "events", record, report, config, tracing, fault}, others: []string{zerolog, jsonv2, oidc, jose, promet}},
+	"handlers":                   {kind: free, ours: []string{"failover", "events", record, report, shadow, config, tracing, fault}, others: []string{zerolog, jsonv2, oidc, jose, promet}},
 	"handlers/page":              {kind: free, ours: []string{record, report, policy, planner, health, executor, topology, "events", fault}, others: []string{jsonv2}},
 	"handlers/appzip":            {kind: free, others: []string{jsonv2}},
 	"handlers/hosttest":          {kind: free, others: []string{jsonv2, cron}},

@@ -200,12 +200,13 @@ func (r *replay) until(ctx context.Context, at time.Time) error {
 
 // beat returns how long after this tick the next one comes.
 func (r *replay) beat() time.Duration {
+	r.world.settle()
 	due, writes := r.world.due()
 	switch {
-	case writes:
+	case writes || (!due.IsZero() && !due.After(r.clock.now)):
 		return workBeat
 	case !due.IsZero():
-		return max(due.Sub(r.clock.now), time.Second)
+		return min(due.Sub(r.clock.now), timerBeat)
 	case r.world.calm():
 		return calmBeat
 	}

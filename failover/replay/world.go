@@ -139,9 +139,15 @@ func (w *world) bad(circuit string) bool {
 }
 
 // due returns when the next thing that was begun has its answer, and whether a write
-// is among them.
+// is among them. What nobody has asked after for a while is forgotten: its asker gave
+// it up.
 func (w *world) due() (at time.Time, writes bool) {
-	for _, p := range w.running { // order-free: a minimum
+	const patience = 2 * time.Minute
+	for token, p := range w.running { // order-free: a minimum
+		if w.clock.now.Sub(p.at) > patience && (p.write == nil || p.landed) {
+			delete(w.running, token)
+			continue
+		}
 		if at.IsZero() || p.at.Before(at) {
 			at = p.at
 		}

@@ -12,9 +12,9 @@ import (
 //	done  due + Takes for a move that nobody made; when the weights were read back for one that was made
 //	back  when the circuits carried again; left is back, or done of a person's move if that was earlier
 //
-// A move gains left - done. One that gains less than Least is harmful when the whole
-// trouble was shorter than Worth, and too late otherwise. A person's move at about the
-// same time says that the verdict was right.
+// Trouble that was over by itself in less than Worth was not worth a move: harmful.
+// Otherwise a move gains left - done, and is too late when that is less than Least. A
+// person's move at about the same time says that the verdict was right.
 func (c *Case) judge(in Input) {
 	r := in.Rule
 	due := c.DueAt
@@ -47,12 +47,12 @@ func (c *Case) judgeMade(in Input) {
 	case c.BackAt.IsZero():
 		c.Grade, c.GainMS = Right, in.Now.Sub(c.DoneAt).Milliseconds()
 		c.Says = fmt.Sprintf("right: moved in %s; %s is still not back", Span(c.DoneAt.Sub(c.BadAt)), list(c.From))
-	case c.BackAt.Sub(c.DoneAt) >= in.Rule.Least:
-		c.Grade, c.GainMS = Right, c.BackAt.Sub(c.DoneAt).Milliseconds()
-		c.Says = fmt.Sprintf("right: moved in %s, which spared %s on a bad circuit", Span(c.DoneAt.Sub(c.BadAt)), Span(c.BackAt.Sub(c.DoneAt)))
 	case c.BackAt.Sub(c.BadAt) < in.Rule.Worth:
 		c.Grade = Harmful
 		c.Says = fmt.Sprintf("harmful: %s recovered alone in %s", list(c.From), Span(max(c.BackAt.Sub(c.MovedAt), 0)))
+	case c.BackAt.Sub(c.DoneAt) >= in.Rule.Least:
+		c.Grade, c.GainMS = Right, c.BackAt.Sub(c.DoneAt).Milliseconds()
+		c.Says = fmt.Sprintf("right: moved in %s, which spared %s on a bad circuit", Span(c.DoneAt.Sub(c.BadAt)), Span(c.BackAt.Sub(c.DoneAt)))
 	default:
 		c.Grade = TooLate
 		c.Says = fmt.Sprintf("too late: bad for %s, and back when the move was done", Span(c.BackAt.Sub(c.BadAt)))
@@ -80,6 +80,9 @@ func (c *Case) judgeHeld(r Rule, due, left time.Time) {
 	gain := left.Sub(done)
 	person := !c.DoneAt.IsZero() && left.Equal(c.DoneAt)
 	switch {
+	case !person && left.Sub(c.BadAt) < r.Worth:
+		c.Grade = Harmful
+		c.Says = fmt.Sprintf("would have been harmful: recovered alone in %s", Span(left.Sub(due)))
 	case gain >= r.Least:
 		c.Grade, c.GainMS = Saved, gain.Milliseconds()
 		c.Says = fmt.Sprintf("would have saved %s", Span(gain))
@@ -88,9 +91,6 @@ func (c *Case) judgeHeld(r Rule, due, left time.Time) {
 		}
 	case person:
 		c.Grade, c.Says = Right, "right: "+c.MovedBy+" moved it at about the same time"
-	case left.Sub(c.BadAt) < r.Worth:
-		c.Grade = Harmful
-		c.Says = fmt.Sprintf("would have been harmful: recovered alone in %s", Span(left.Sub(due)))
 	case gain > 0:
 		c.Grade = TooLate
 		c.Says = fmt.Sprintf("too late: bad for %s, and a move would have been done only %s before its end", Span(left.Sub(c.BadAt)), Span(gain))
