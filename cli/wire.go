@@ -39,6 +39,7 @@ type parts struct {
 	trace   trace.Tracer
 	dropped func() int64 // nil: nobody traces
 	wired   atomic.Bool  // engine is set: the record can be read for an export
+	archive func(ctx context.Context, at time.Time, bodies [][]byte) error // nil: messages are not kept
 }
 
 // readConfig reads and checks the configuration. Warnings go to w.
