@@ -37,8 +37,8 @@ type parts struct {
 	close  func() error
 
 	trace   trace.Tracer
-	dropped func() int64 // nil: nobody traces
-	wired   atomic.Bool  // engine is set: the record can be read for an export
+	dropped func() int64                                                   // nil: nobody traces
+	wired   atomic.Bool                                                    // engine is set: the record can be read for an export
 	archive func(ctx context.Context, at time.Time, bodies [][]byte) error // nil: messages are not kept
 }
 
