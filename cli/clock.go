@@ -3,21 +3,28 @@ package cli
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/rs/zerolog"
+
+	azureclock "erfailover/failover/clock"
 )
 
 // clockVariable makes a process run on the demo's clock. It is refused in a
 // function app.
 const clockVariable = "ERFAILOVER_DEMO_CLOCK"
 
-// clock tells the time, real or faster. The zero value is the real clock.
+// clock tells the time, real or faster. The zero value is the host's clock.
 type clock struct {
 	start time.Time        // estate time at base
 	base  time.Time        // real time, with its monotonic part
 	speed float64          // estate seconds in a real second; 0 is the real clock
 	at    func() time.Time // in place of all this, for tests
+
+	azure *azureclock.Clock // nil, or the real clock set right by Azure's answers
 }
 
 // newClock returns a clock that shows start now and runs speed times as fast.
@@ -29,6 +36,9 @@ func newClock(start time.Time, speed float64) *clock {
 func (c *clock) Now() time.Time {
 	if c.at != nil {
 		return c.at()
+	}
+	if c.speed == 0 && c.azure != nil {
+		return c.azure.Now()
 	}
 	if c.speed == 0 {
 		return time.Now()
@@ -49,6 +59,25 @@ func (c *clock) Sleep(ctx context.Context, d time.Duration) error {
 	case <-t.C:
 		return nil
 	}
+}
+
+// follow sets the real clock by Azure's from now on, and says in the log when the
+// host is wrong.
+func (c *clock) follow(log zerolog.Logger) {
+	if c.speed != 0 {
+		return
+	}
+	c.azure = azureclock.New(nil, func(offset time.Duration) {
+		log.Warn().Str("event", "clock.corrected").Dur("offset", offset).Msg("this host's clock differs from Azure's, which is used instead; set the host's")
+	})
+}
+
+// listen returns what lets a transport's answers set the clock; nil when none do.
+func (c *clock) listen() func(http.RoundTripper) http.RoundTripper {
+	if c.azure == nil {
+		return nil
+	}
+	return c.azure.Transport
 }
 
 // real returns how long d of this clock's time takes.

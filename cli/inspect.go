@@ -83,7 +83,7 @@ func withStore(path string, warn io.Writer, use func(record.Store) error) error 
 	if err != nil {
 		return err
 	}
-	store, closeStore, err := openStore(cfg)
+	store, closeStore, err := openStore(cfg, &clock{})
 	if err != nil {
 		return err
 	}

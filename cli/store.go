@@ -12,8 +12,8 @@ import (
 // container of Azure Blob Storage under the identity that is used for Azure
 // anyway. Of a container nothing is asked here: one that may not be used shows
 // with the first call, and the readiness check makes one. A container that has
-// never been there is created.
-func openStore(cfg config.Config) (record.Store, func() error, error) {
+// never been there is created. Its answers set clk.
+func openStore(cfg config.Config, clk *clock) (record.Store, func() error, error) {
 	if cfg.Record.Blob == nil {
 		s, err := boltstore.Open(cfg.Record.Bolt)
 		if err != nil {
@@ -25,7 +25,7 @@ func openStore(cfg config.Config) (record.Store, func() error, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	s, err := blobstore.New(blobstore.Config{Account: cfg.Record.Blob.Account, Container: cfg.Record.Blob.Container, Credential: cred, Create: true})
+	s, err := blobstore.New(blobstore.Config{Account: cfg.Record.Blob.Account, Container: cfg.Record.Blob.Container, Credential: cred, Create: true, Listen: clk.listen()})
 	if err != nil {
 		return nil, nil, err
 	}

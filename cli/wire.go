@@ -78,7 +78,8 @@ func wire(cfg config.Config, log zerolog.Logger) (*parts, error) {
 	if err != nil {
 		return nil, &exitError{exitUsage, err}
 	}
-	store, closeStore, err := openStore(cfg)
+	clk.follow(log)
+	store, closeStore, err := openStore(cfg, clk)
 	if err != nil {
 		return nil, err
 	}
@@ -96,7 +97,7 @@ func wire(cfg config.Config, log zerolog.Logger) (*parts, error) {
 
 // dial makes the client of Azure Resource Manager. It sends nothing.
 func dial(a config.Azure, clk *clock) (*armnet.Client, error) {
-	c := armnet.Config{Cloud: armnet.Cloud(a.Cloud), Budget: armnet.Budget{Writes: a.Budget.Writes, Reads: a.Budget.Reads}, Now: clk.Now, Sleep: clk.Sleep}
+	c := armnet.Config{Cloud: armnet.Cloud(a.Cloud), Budget: armnet.Budget{Writes: a.Budget.Writes, Reads: a.Budget.Reads}, Now: clk.Now, Sleep: clk.Sleep, Listen: clk.listen()}
 	if a.Custom != nil {
 		c.Endpoint, c.Audience, c.Authority = a.Custom.ResourceManager, a.Custom.Audience, a.Custom.Authority
 	}

@@ -79,6 +79,7 @@ var table = map[string]row{
 	"failover": {kind: sequential, ours: []string{"events", topology, health, policy, planner, executor, record, report, config, tracing, fault}, others: []string{zerolog, jsonv2}, std: []string{"sync"}}, // sync: guards memory that only saves work, never held over a port call
 
 	"failover/armnet":    {kind: free, ours: []string{topology, planner, executor, "events", fault}, others: []string{azure, backoff, jsonv2, xsync}},
+	"failover/clock":     {kind: free},
 	"failover/boltstore": {kind: free, ours: []string{record, fault}, others: []string{bbolt, jsonv2}},
 	"failover/sim":       {kind: free, ours: []string{"events", topology, health, policy, planner, executor, record, config, fault}, others: []string{jsonv2}},
 

@@ -62,6 +62,7 @@ type Config struct {
 	Now       func() time.Time                                 // nil is time.Now
 	Sleep     func(ctx context.Context, d time.Duration) error // nil sleeps on the real clock
 	Transport http.RoundTripper                                // nil is NewTransport(nil, nil)
+	Listen    func(http.RoundTripper) http.RoundTripper        // nil, or put around the transport: see clock.Transport
 }
 
 // Budget is the share of the published limits that one process may use, above 0
@@ -131,6 +132,9 @@ func withDefaults(cfg Config) (Config, error) {
 	}
 	if cfg.Transport == nil {
 		cfg.Transport = NewTransport(nil, nil)
+	}
+	if cfg.Listen != nil {
+		cfg.Transport = cfg.Listen(cfg.Transport)
 	}
 	if cfg.APIVersion == "" {
 		cfg.APIVersion = DefaultAPIVersion

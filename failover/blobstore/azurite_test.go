@@ -182,7 +182,7 @@ func openPlain(t *testing.T, name string, create bool, wrap func(http.RoundTripp
 	if wrap != nil {
 		transport = wrap(inner)
 	}
-	opts := clientOptions(transport)
+	opts := clientOptions(transport, nil)
 	key, err := container.NewSharedKeyCredential(devAccount, devKey)
 	if err != nil {
 		t.Fatal(err)

@@ -45,6 +45,8 @@ type Config struct {
 	Credential azcore.TokenCredential // asked for storage tokens only
 	Create     bool                   // create the container when it has never been seen and is not there
 	Transport  http.RoundTripper      // nil is one with short time-outs that trusts what the system trusts
+
+	Listen func(http.RoundTripper) http.RoundTripper // nil, or put around the transport: see clock.Transport
 }
 
 // Store is a record.Store on a container. It is safe for many goroutines and many
@@ -73,7 +75,7 @@ func New(cfg Config) (*Store, error) {
 	if cfg.Credential == nil {
 		return nil, badConfig("Credential", "", "must be set")
 	}
-	opts := clientOptions(cfg.Transport)
+	opts := clientOptions(cfg.Transport, cfg.Listen)
 	client, err := container.NewClient(where, storageOnly{cfg.Credential}, opts)
 	if err != nil {
 		return nil, badConfig("Account", cfg.Account, "cannot be used: "+err.Error())
@@ -117,7 +119,7 @@ func badConfig(field, got, rule string) error {
 	return &fault.Error{Op: "open blob store", Target: field, Kind: fault.Invalid, Hint: "correct record.blob in the configuration", Err: errors.New(rule)}
 }
 
-func clientOptions(transport http.RoundTripper) *container.ClientOptions {
+func clientOptions(transport http.RoundTripper, listen func(http.RoundTripper) http.RoundTripper) *container.ClientOptions {
 	if transport == nil {
 		transport = &http.Transport{
 			DialContext:           (&net.Dialer{Timeout: dialTimeout, KeepAlive: 15 * time.Second}).DialContext,
@@ -127,6 +129,9 @@ func clientOptions(transport http.RoundTripper) *container.ClientOptions {
 			MaxIdleConnsPerHost:   16,
 			IdleConnTimeout:       90 * time.Second,
 		}
+	}
+	if listen != nil {
+		transport = listen(transport)
 	}
 	o := &container.ClientOptions{}
 	o.Retry = policy.RetryOptions{MaxRetries: retries, RetryDelay: retryDelay, MaxRetryDelay: retryMost, TryTimeout: tryTimeout}

@@ -181,7 +181,7 @@ func (a *azure) prepare(i *instance, n int, wr executor.Write) (executor.Begun, 
 		return executor.Begun{Outcome: executor.Applied, NoOp: true, Before: &before}, nil
 	case v.weight != wr.From, wr.Rest != "" && wr.Rest != v.rest:
 		return no(fault.Conflict, "ChangedByOthers", 0)
-	case i.Now().After(wr.NotAfter) && !w.mutant.late():
+	case i.Now().After(wr.NotAfter) && !w.mutant.ignoresDeadline():
 		return no(fault.Unavailable, executor.CodeSendDeadline, 0)
 	}
 	t := w.swarm.timing()

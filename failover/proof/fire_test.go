@@ -151,11 +151,11 @@ func TestOraclesFire(t *testing.T) {
 	})
 	fire("S17", func(w *world, o *oracles) { // acknowledged, and nowhere stored
 		c, _ := w.est.Circuit("ashburn")
-		o.acknowledged([]events.Signal{w.signal(events.Probe, "ashburn", c.ID, "", events.DataPlane, events.Down, 1)}, failover.Receipt{Applied: 1})
+		o.acknowledged([]events.Signal{w.signal(events.Probe, "ashburn", c.ID, "", events.DataPlane, events.Down, 1)}, failover.Receipt{Applied: 1}, w.now)
 	})
 	fire("S18", func(w *world, o *oracles) { // a signal that is not counted
 		c, _ := w.est.Circuit("ashburn")
-		o.acknowledged([]events.Signal{w.signal(events.Probe, "ashburn", c.ID, "", events.DataPlane, events.Down, 1)}, failover.Receipt{})
+		o.acknowledged([]events.Signal{w.signal(events.Probe, "ashburn", c.ID, "", events.DataPlane, events.Down, 1)}, failover.Receipt{}, w.now)
 	})
 	fire("S21", func(w *world, o *oracles) { // a decision without a row
 		w.store1(1, w.operation(1, policy.KindFailover, "chicago", 201, "1"))
@@ -170,6 +170,12 @@ func TestOraclesFire(t *testing.T) {
 		op := w.operation(1, policy.KindFailover, "chicago", 201, "1")
 		op.Steps[0].Phase = executor.Done
 		w.store1(1, op)
+	})
+	fire("S25", func(w *world, o *oracles) { // our own decision, taken for somebody else's
+		c := w.conn("chicago")
+		c.weight, c.epoch = 201, "1"
+		o.ours[c.id] = version{weight: 201, epoch: "1"}
+		o.saveGroup(w.instances[0], record.Group{Name: "east", Drift: map[string]planner.Weight{c.id: {Weight: 150}}, Actual: map[string]executor.ConnectionState{c.id: {Weight: 201}}})
 	})
 	fire("L1", func(w *world, o *oracles) {
 		w.store1(1, w.operation(1, policy.KindFailover, "chicago", 201, "1"))

@@ -114,15 +114,23 @@ func TestProof(t *testing.T) {
 		fmt.Fprintf(os.Stdout, "mutant  %s\n", line)
 	}
 	metric(t, "mutants killed", float64(killed), float64(len(mutants())), fmt.Sprintf("of %d", len(mutants())))
-	known := 0
-	for _, r := range regressions(t) {
-		if !r.known {
-			continue
-		}
-		known++
-		fmt.Fprintf(os.Stdout, "KNOWN   %s: oracle %s, seed %d: still found: %t\n", r.name, r.oracle, r.seed, fails(replay(r.seed, r.plan, mutant{}), r.oracle))
+	for _, m := range harmless() {
+		n, by := kill(m, 50000, uint64(20*scale))
+		atMost(t, "found: "+m.name, int(n), 0, by)
 	}
-	metric(t, "known failures", float64(known), 0, "docs/proof.md; not counted as passed")
+	atMost(t, "known failures", known(t), 0, "docs/proof.md; not counted as passed")
+}
+
+// known plays the failures that are not repaired, and returns how many there are.
+func known(t *testing.T) int {
+	n := 0
+	for _, r := range regressions(t) {
+		if r.known {
+			n++
+			fmt.Fprintf(os.Stdout, "KNOWN   %s: oracle %s, seed %d: still found: %t\n", r.name, r.oracle, r.seed, fails(replay(r.seed, r.plan, mutant{}), r.oracle))
+		}
+	}
+	return n
 }
 
 func first3(found []finding) string {

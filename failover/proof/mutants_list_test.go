@@ -20,7 +20,7 @@ import (
 // reader could break by one line, and does it from outside, so that the engine that
 // runs is the one that ships.
 func mutants() []mutant {
-	return []mutant{
+	return append([]mutant{
 		{name: "no compare-and-swap: a save ignores the ETag", store: func(w *world, d *record.Document) (string, bool) {
 			if old, err := w.store.Load(context.Background(), d.Key); err == nil {
 				d.ETag = old.ETag
@@ -111,7 +111,7 @@ func mutants() []mutant {
 				g.Operation.Status = record.Ended
 			}
 		})},
-	}
+	}, moreMutants()...)
 }
 
 // group makes a store mutant for the group's document: a save that is only

@@ -1,6 +1,9 @@
 package proof
 
 import (
+	"time"
+
+	"erfailover/events"
 	"erfailover/failover"
 	"erfailover/failover/executor"
 	"erfailover/failover/policy"
@@ -19,9 +22,12 @@ type mutant struct {
 	fail    func(record.Document, error) error
 	store   func(*world, *record.Document) (string, bool)
 	rows    func(*world, string, *[]record.Row) bool
-	anytime bool // the deadline of a send is not looked at
-	quick   bool // found within two seeds from 50000
-	clobber bool // something else changes with the weight
+	anytime bool                            // the deadline of a send is not looked at
+	world   func(*world)                    // how its world differs: the corner where it shows
+	late    func(*events.Signal, time.Time) // what a signal looks like when it is delivered
+	twice   bool                            // and it is delivered beside the true one
+	quick   bool                            // found within two seeds from 50000
+	clobber bool                            // something else changes with the weight
 }
 
 func (m mutant) network(w *world, n executor.Network) executor.Network {
@@ -78,7 +84,27 @@ func (m mutant) append(w *world, stream string, rows *[]record.Row) bool {
 	return m.rows != nil && m.rows(w, stream, rows)
 }
 
-func (m mutant) late() bool { return m.anytime }
+func (m mutant) ignoresDeadline() bool { return m.anytime }
+
+// delivered returns a batch as a mutant hands it over.
+func (m mutant) delivered(sigs []events.Signal, now time.Time) []events.Signal {
+	if m.late == nil {
+		return sigs
+	}
+	var out []events.Signal
+	for _, s := range sigs {
+		if m.twice {
+			out = append(out, s)
+		}
+		if s.Kind != events.Command {
+			m.late(&s, now)
+			out = append(out, s)
+		} else if !m.twice {
+			out = append(out, s)
+		}
+	}
+	return out
+}
 
 func (m mutant) rest(rest string) string {
 	if m.clobber {

@@ -44,6 +44,8 @@ type oracles struct {
 	told             map[string]time.Time // gateway → not before, as Azure said and the record knows
 	telling          map[string]map[string]time.Time
 	resting          bool
+	backAt           time.Time              // when the record went back, in this run
+	heads            map[string]record.Head // of the documents then, by stream
 	checks           map[string]int
 	found            []finding
 	received_, acked int
@@ -82,6 +84,7 @@ type intent struct {
 	settle bool
 	at     time.Time
 	killed bool // stored while the kill switch was stored
+	lost   bool // the record went back behind it
 }
 
 type stranger struct {
@@ -154,11 +157,25 @@ func (o *oracles) saveGroup(i *instance, g record.Group) {
 		}
 		o.steps(i, g, op)
 	}
+	o.strangers(g)
 	for gw, until := range o.telling[i.name] {
 		o.told[gw] = until
 	}
 	delete(o.telling, i.name)
 	o.rec = g
+}
+
+// strangers looks at weights that are newly taken for somebody else's: what carries
+// our own tag and stands as we wrote it is ours, whatever the record remembers.
+func (o *oracles) strangers(g record.Group) {
+	for _, id := range sortedKeys(g.Drift) {
+		if _, told := o.rec.Drift[id]; told {
+			continue
+		}
+		c, seen, ours := o.w.azure.conns[id], g.Actual[id], o.ours[id]
+		mine := c.epoch != "" && c.weight == ours.weight && c.epoch == ours.epoch
+		o.must("S25", !mine || seen.Weight != c.weight, "%s=%d epoch %q is ours and is taken for a stranger's", short(id), c.weight, c.epoch)
+	}
 }
 
 // decide looks at a decision when it is stored.
@@ -175,7 +192,7 @@ func (o *oracles) decide(i *instance, g record.Group, op *record.Operation) {
 	for _, id := range sortedKeys(w.azure.flying) {
 		f := w.azure.flying[id]
 		in, known := o.intents[id]
-		if !known || f.over || (!f.lands.IsZero() && f.lands.After(f.intentAt.Add(w.swarm.pace.Landing))) {
+		if !known || in.lost || f.over || (!f.lands.IsZero() && f.lands.After(f.intentAt.Add(w.swarm.pace.Landing))) {
 			continue
 		}
 		o.must("S6", in.epoch >= previous && !in.settle, "epoch %d is decided while %s of epoch %d may still land (the last decision was %d)", d.epoch, f, in.epoch, previous)

@@ -14,6 +14,7 @@ var (
 	first    = flag.Uint64("first", 1, "first seed")
 	seeds    = flag.Uint64("seeds", 0, "how many seeds; 0 runs the small bound")
 	planText = flag.String("plan", "", "with -seed: only these faults, separated by commas")
+	forced   = flag.String("force", "", "put this kind of fault into every seed")
 	oneSeed  = flag.Uint64("seed", 0, "run this seed alone and print its trace")
 )
 
@@ -26,7 +27,7 @@ func TestSeed(t *testing.T) {
 		}
 		return
 	}
-	w := newRun(*oneSeed, func(w *world) { w.mutant = named() })
+	w := newRun(*oneSeed, func(w *world) { w.infect(named()); force(w) })
 	w.trace.keep = true
 	w.play()
 	t.Logf("%s", strings.Join(w.trace.text, "\n"))
@@ -72,7 +73,7 @@ func TestExplore(t *testing.T) {
 	byOracle := map[string][]string{}
 	decisions, points := 0, 0
 	checks := map[string]int{}
-	sweepSeeds(*first, n, nil, func(w *world) bool {
+	sweepSeeds(*first, n, force, func(w *world) bool {
 		decisions += len(w.judge.decided)
 		points += w.points
 		for k, v := range w.judge.checks {
@@ -94,11 +95,26 @@ func TestExplore(t *testing.T) {
 	t.Logf("%d seeds, %d decisions, %d effects, %.1f seeds/s, checks %v", n, decisions, points, float64(n)/time.Since(begin).Seconds(), checks)
 }
 
+// force puts the fault that -force names into a world.
+func force(w *world) {
+	if *forced == "" {
+		return
+	}
+	for _, most := range []map[string]float64{kinds(), rare()} {
+		if rate, known := most[*forced]; known {
+			w.swarm.rates[*forced] = rate
+		}
+	}
+}
+
 // TestMutants puts each fault in and looks for a seed on which an oracle finds it.
 // Without -seeds it does so for those that are found at once.
 func TestMutants(t *testing.T) {
 	from, most := *first, *seeds
 	for _, m := range mutants() {
+		if *mutantName != "" && !strings.Contains(m.name, *mutantName) {
+			continue
+		}
 		if *seeds == 0 {
 			if from, most = 50000, 2; !m.quick {
 				continue
@@ -113,10 +129,17 @@ func TestMutants(t *testing.T) {
 	}
 }
 
+// infect puts a mutant in.
+func (w *world) infect(m mutant) {
+	if w.mutant = m; m.world != nil {
+		m.world(w)
+	}
+}
+
 // kill returns how many seeds it took to find a mutant, and by which oracle; 0 when
 // it was not found.
 func kill(m mutant, from, most uint64) (taken uint64, by string) {
-	sweepSeeds(from, most, func(w *world) { w.mutant = m }, func(w *world) bool {
+	sweepSeeds(from, most, func(w *world) { w.infect(m) }, func(w *world) bool {
 		if len(w.judge.found) > 0 && (taken == 0 || w.seed-from+1 < taken) {
 			taken, by = w.seed-from+1, w.judge.found[0].oracle
 		}
@@ -129,7 +152,7 @@ var mutantName = flag.String("mutant", "", "with -seed: put that mutant in")
 
 // named returns the mutant that -mutant names.
 func named() mutant {
-	for _, m := range mutants() {
+	for _, m := range append(mutants(), harmless()...) {
 		if *mutantName != "" && strings.Contains(m.name, *mutantName) {
 			return m
 		}

@@ -188,6 +188,7 @@ func newRun(seed uint64, tweak func(*world)) *world {
 	w.ticks()
 	w.people()
 	w.strangers()
+	w.copies()
 	return w
 }
 
@@ -299,8 +300,9 @@ func (w *world) deliver(d *delivery) {
 	}
 	answered := false
 	c := w.start(i, "handle", func() {
+		began := w.now
 		w.judge.received(d.sigs)
-		r, err := i.engine.Handle(context.Background(), d.sigs)
+		r, err := i.engine.Handle(context.Background(), w.mutant.delivered(d.sigs, i.Now()))
 		answered = true
 		if err != nil && !errors.Is(err, fault.Invalid) && !errors.Is(err, fault.NotFound) {
 			again()
@@ -308,7 +310,7 @@ func (w *world) deliver(d *delivery) {
 		}
 		w.owed--
 		if err == nil {
-			w.judge.acknowledged(d.sigs, r)
+			w.judge.acknowledged(d.sigs, r, began)
 		}
 	})
 	// A process that dies gives no answer: the batch comes again.

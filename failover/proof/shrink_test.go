@@ -14,7 +14,7 @@ import (
 // seed draws.
 func replay(seed uint64, plan []string, m mutant) *world {
 	return newRun(seed, func(w *world) {
-		w.mutant = m
+		w.infect(m)
 		if plan != nil {
 			w.allow = map[string]bool{}
 			for _, key := range plan {
@@ -70,7 +70,8 @@ func TestReplay(t *testing.T) {
 		return
 	}
 	w := newRun(*oneSeed, func(w *world) {
-		w.trace.keep, w.mutant = true, named()
+		w.trace.keep = true
+		w.infect(named())
 		w.allow = map[string]bool{}
 		for key := range strings.SplitSeq(*planText, ",") {
 			w.allow[key] = true

@@ -62,7 +62,7 @@ func kinds() map[string]float64 {
 // rare are kinds that most runs do without: they break what the protocol assumes,
 // and the oracles that rest on the assumption stand back.
 func rare() map[string]float64 {
-	return map[string]float64{"land-beyond-d": 0.1}
+	return map[string]float64{"land-beyond-d": 0.1, "record-goes-back": 1}
 }
 
 func (s *swarm) rate(kind string) float64 { return s.rates[kind] }

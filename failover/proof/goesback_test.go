@@ -1,0 +1,92 @@
+package proof
+
+import (
+	"time"
+
+	"github.com/go-json-experiment/json"
+
+	"erfailover/failover/record"
+	"erfailover/failover/record/recordtest"
+)
+
+// copies lays out a storage account that fails over to its copy, once: documents and
+// journals come back from instants some seconds to minutes ago, not the same one.
+func (w *world) copies() {
+	if w.swarm.rates["record-goes-back"] == 0 {
+		return
+	}
+	type copied struct {
+		at    time.Time
+		store *recordtest.Memory
+	}
+	var kept []copied
+	when := origin.Add(3*time.Minute + w.span("copies", 0, "when", 0, w.swarm.chaos-4*time.Minute))
+	for at := origin.Add(time.Minute); at.Before(when); at = at.Add(15 * time.Second) {
+		w.at(at, func() { kept = append(kept, copied{w.now, w.store.Clone()}) })
+	}
+	w.at(when, func() {
+		if w.allow != nil && !w.allow["copies/0/record-goes-back"] {
+			return
+		}
+		w.fired = append(w.fired, "copies/0/record-goes-back")
+		w.kinds["record-goes-back"]++
+		back := func(purpose string) copied {
+			age := w.span("copies", 0, purpose, 0, 5*time.Minute)
+			n := len(kept) - 1
+			for n > 0 && kept[n].at.After(w.now.Add(-age)) {
+				n--
+			}
+			return kept[n]
+		}
+		docs, rows := back("documents"), back("rows")
+		if w.draw("copies", 0, "one-instant")%3 == 0 {
+			rows = docs
+		}
+		w.trace.note("the record goes back: documents to %s, journals to %s", docs.at.Sub(origin), rows.at.Sub(origin))
+		w.store.RestoreParts(docs.store, rows.store)
+		w.judge.wentBack()
+	})
+}
+
+// wentBack tells the oracles that the record is another one now: what they hold the
+// engine to is what can still be known from it. Until no lost write can land any
+// more, the protocol promises nothing about landings.
+func (o *oracles) wentBack() {
+	o.rec = record.Group{}
+	if doc, err := o.w.store.Load(o.ctx(), record.GroupKey(o.group.Name)); err == nil && json.Unmarshal(doc.Body, &o.rec) != nil {
+		o.must("record", false, "the group's copy cannot be read")
+	}
+	for epoch := range o.decided {
+		if epoch > o.rec.Epoch {
+			delete(o.decided, epoch)
+		}
+	}
+	o.last = o.rec.Epoch
+	for id, in := range o.intents {
+		in.lost = true
+		o.intents[id] = in
+	}
+	o.heads = map[string]record.Head{}
+	for _, stream := range o.w.store.Streams() {
+		o.heads[stream] = o.head(stream)
+	}
+	clear(o.ordered) // keys are lost: what is delivered again is carried out again
+	clear(o.telling)
+	clear(o.told)
+	clear(o.forced)
+	clear(o.memories)
+	clear(o.heard)
+	o.auto, o.paused, o.killed, o.backAt = nil, time.Time{}, time.Time{}, o.w.now
+	for _, gw := range o.group.Gateways {
+		o.taint[gw] = true
+	}
+	var e record.Estate
+	if doc, err := o.w.store.Load(o.ctx(), record.EstateKey); err == nil && json.Unmarshal(doc.Body, &e) == nil {
+		o.stopped = e.Killed != nil
+	}
+	o.w.after(2*o.w.swarm.pace.Landing, func() {
+		for _, gw := range o.group.Gateways {
+			delete(o.taint, gw)
+		}
+	})
+}
