@@ -37,7 +37,7 @@ func (r *run) accept(ctx context.Context, s events.Signal) ([]string, error) {
 		return nil, err
 	}
 	if o.Verb == events.OrderKill || o.Verb == events.OrderUnkill {
-		return r.groups, r.killSwitch(ctx, o)
+		return r.groups, r.killSwitch(ctx, s)
 	}
 	groups := []string{o.Group}
 	if o.Group == "" && o.Verb == events.OrderEvacuate {
@@ -117,6 +117,13 @@ func applyOrder(g *record.Group, s events.Signal, now time.Time) {
 	note := func(code, text string) {
 		g.Add(stream(g.Name), record.Entry{At: now, Code: code, Group: g.Name, Actor: o.By, Text: text})
 	}
+	if o.Verb == events.OrderPause || o.Verb == events.OrderResume {
+		if outdated(g.PauseOrder, s.At, o.Verb == events.OrderPause) {
+			g.Add(stream(g.Name), tooLate(s, now))
+			return
+		}
+		g.PauseOrder = later(g.PauseOrder, s.At)
+	}
 	switch o.Verb {
 	case events.OrderPause:
 		g.Pause = &policy.Pause{By: o.By, Reason: o.Reason, At: now, Until: o.Until}
@@ -156,8 +163,9 @@ func orderText(o events.Order) string {
 // killSwitch sets or lifts the stop of every write in the estate. The stop is
 // stored in every group's document too: whoever looked at a group before, and has
 // not yet stored what it wants to write, loses its save.
-func (r *run) killSwitch(ctx context.Context, o *events.Order) error {
-	kill := o.Verb == events.OrderKill
+func (r *run) killSwitch(ctx context.Context, s events.Signal) error {
+	o, kill, ignored := s.Order, s.Order.Verb == events.OrderKill, false
+	this := s.ID + "@" + s.At.UTC().Format(time.RFC3339Nano) // the same words at another time are another order
 	entry := func(now time.Time) record.Entry {
 		if kill {
 			return record.Entry{At: now, Actor: o.By, Code: CodeKilled, Text: "the kill switch was set by " + o.By}
@@ -165,6 +173,17 @@ func (r *run) killSwitch(ctx context.Context, o *events.Order) error {
 		return record.Entry{At: now, Actor: o.By, Code: CodeUnkilled, Text: "the kill switch was lifted by " + o.By}
 	}
 	err := r.changeEstate(ctx, func(now time.Time) bool {
+		ignored = false
+		if slices.Contains(r.estate.KillOrders, this) {
+			return false // delivered again
+		}
+		r.estate.KillOrders = append(r.estate.KillOrders, this)
+		r.estate.KillOrders = r.estate.KillOrders[max(0, len(r.estate.KillOrders)-keptNoted):]
+		if ignored = outdated(r.estate.KillOrder, s.At, kill); ignored {
+			r.estate.Add(record.EstateKey, tooLate(s, now))
+			return true
+		}
+		r.estate.KillOrder = later(r.estate.KillOrder, s.At)
 		r.estate.Killed = nil
 		if kill {
 			r.estate.Killed = &policy.Pause{By: o.By, Reason: o.Reason, At: now, Until: o.Until}
@@ -173,7 +192,7 @@ func (r *run) killSwitch(ctx context.Context, o *events.Order) error {
 		return true
 	})
 	for _, name := range r.groups {
-		if err != nil || !kill {
+		if err != nil || !kill || ignored {
 			return err
 		}
 		err = r.change(ctx, name, func(g *record.Group, now time.Time) bool {
@@ -184,6 +203,28 @@ func (r *run) killSwitch(ctx context.Context, o *events.Order) error {
 		})
 	}
 	return err
+}
+
+// lateStop is how much older than the newest order a stop may be and still count:
+// clocks differ a little, and a stop that is lost is worse than one too many.
+const lateStop = time.Minute
+
+// outdated reports whether an order about a switch comes behind a newer one: the one
+// that was given last stands, in whatever order they arrive.
+func outdated(newest, given time.Time, stops bool) bool {
+	switch {
+	case given.IsZero():
+		return false
+	case stops:
+		return given.Add(lateStop).Before(newest)
+	}
+	return given.Before(newest)
+}
+
+// tooLate is the journal's line for an order that is outdated.
+func tooLate(s events.Signal, now time.Time) record.Entry {
+	return record.Entry{At: now, Code: CodeOrderAnswer, Group: s.Order.Group, Actor: s.Order.By, Reasons: []string{string(policy.StaleNews)},
+		Text: string(s.Order.Verb) + ": given at " + s.At.UTC().Format(time.RFC3339) + " and arrived behind a newer order, which stands"}
 }
 
 // lookAtSwitch reads the kill switch anew: a call may be older than the order.

@@ -49,6 +49,7 @@ type scene struct {
 	who     string         // the instance that acts
 	config  int            // changes of the configuration
 	kept    *recordtest.Memory
+	order   string // signal of the newest order
 }
 
 func newScene(t testing.TB) *scene {
@@ -363,6 +364,7 @@ func hint(err error) string {
 
 func (s *scene) cmdOrder(d *datadriven.TestData) string {
 	o := &events.Order{Verb: events.Verb(d.CmdArgs[0].Key), Group: "east", By: "ana"}
+	given, again := s.clock.now, false
 	for _, a := range d.CmdArgs[1:] {
 		switch a.Key {
 		case "by":
@@ -387,6 +389,11 @@ func (s *scene) cmdOrder(d *datadriven.TestData) string {
 		case "at": // from now
 			span, _ := time.ParseDuration(a.Vals[0])
 			o.NotBefore = s.clock.now.Add(span)
+		case "ago": // it was given then and arrives now
+			span, _ := time.ParseDuration(a.Vals[0])
+			given = given.Add(-span)
+		case "again": // the order before is delivered once more
+			again = true
 		case "subject":
 			o.Subject = a.Vals[0]
 		case "id":
@@ -399,8 +406,11 @@ func (s *scene) cmdOrder(d *datadriven.TestData) string {
 			o.Link = events.Link(a.Vals[0])
 		}
 	}
-	s.ids++
-	return s.handle([]events.Signal{{ID: "s-order-" + strconv.Itoa(s.ids), Kind: events.Command, Observer: events.Person, Source: o.By, At: s.clock.now, Order: o}})
+	if !again {
+		s.ids++
+		s.order = "s-order-" + strconv.Itoa(s.ids)
+	}
+	return s.handle([]events.Signal{{ID: s.order, Kind: events.Command, Observer: events.Person, Source: o.By, At: given, Order: o}})
 }
 
 func (s *scene) cmdWait(d *datadriven.TestData) string {

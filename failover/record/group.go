@@ -40,12 +40,16 @@ func (t *Trail) Add(stream string, entries ...Entry) {
 // Estate is the document of the estate as a whole: what was discovered, and what
 // holds everywhere.
 type Estate struct {
-	Schema  int                       `json:"schema"`
-	Config  string                    `json:"config,omitzero"` // hash of the configuration that Facts belong to
-	Facts   topology.Estate           `json:"facts"`
-	At      time.Time                 `json:"at,omitzero"`      // of the newest discovery
-	FullAt  time.Time                 `json:"full_at,omitzero"` // of the newest one that read everything, not only what was missing
-	Killed  *policy.Pause             `json:"killed,omitempty"`
+	Schema int             `json:"schema"`
+	Config string          `json:"config,omitzero"` // hash of the configuration that Facts belong to
+	Facts  topology.Estate `json:"facts"`
+	At     time.Time       `json:"at,omitzero"`      // of the newest discovery
+	FullAt time.Time       `json:"full_at,omitzero"` // of the newest one that read everything, not only what was missing
+	Killed *policy.Pause   `json:"killed,omitempty"`
+
+	KillOrder  time.Time `json:"kill_order,omitzero"`   // when the newest order about the kill switch was given
+	KillOrders []string  `json:"kill_orders,omitempty"` // the newest such orders: signal and instant
+
 	Orphans []string                  `json:"orphans,omitempty"` // groups that are not configured any more and have a lever pulled
 	Missing []string                  `json:"missing,omitempty"` // resources that the newest discovery could not read
 	Unknown int64                     `json:"unknown"`           // signals about resources that are not configured, ever
@@ -82,6 +86,7 @@ type Group struct {
 
 	Lease      Lease                     `json:"lease,omitzero"`
 	Pause      *policy.Pause             `json:"pause,omitempty"`
+	PauseOrder time.Time                 `json:"pause_order,omitzero"` // when the newest pause or resume was given
 	Drift      map[string]planner.Weight `json:"drift,omitempty"`      // what we had where others changed a weight
 	Drill      string                    `json:"drill,omitzero"`       // ID of the drill that holds traffic on a standby
 	DrillUntil time.Time                 `json:"drill_until,omitzero"` // any instance takes traffic home after this
