@@ -23,7 +23,7 @@ import (
 	"erfailover/failover/topology"
 )
 
-var sweep = flag.Bool("sweep", false, "survey 10,000 circuits and 50,000 connections, and measure the heap")
+var sweep = flag.Bool("sweep", false, "play every cell of the reply matrix; survey 10,000 circuits and 50,000 connections, and measure the heap")
 
 // harvest is all that a survey told.
 type harvest struct {

@@ -11,6 +11,7 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/streaming"
 	"github.com/Azure/azure-sdk-for-go/sdk/resourcemanager/network/armnetwork/v11"
+	"github.com/go-json-experiment/json"
 	"golang.org/x/sync/errgroup"
 
 	"erfailover/events"
@@ -232,11 +233,25 @@ func (c *Client) wrote(w executor.Write, conn *connection, resp *http.Response) 
 	if f := failedState(opWrite, w.Connection, s.body); f != nil {
 		return executor.Begun{Outcome: executor.Unknown, Err: f}
 	}
+	if !succeeded(s.body) { // a success that says nothing of the connection proves nothing
+		return executor.Begun{Outcome: executor.Unknown, Err: unreadable(opWrite, w.Connection, errors.New("the answer is not the connection in the Succeeded state"))}
+	}
 	return executor.Begun{Outcome: executor.Applied}
+}
+
+// succeeded reports whether a body is that of a resource that is as it was asked to
+// be.
+func succeeded(body []byte) bool {
+	var b struct {
+		Properties struct {
+			ProvisioningState string `json:"provisioningState"`
+		} `json:"properties"`
+	}
+	return json.Unmarshal(body, &b) == nil && strings.EqualFold(b.Properties.ProvisioningState, "Succeeded")
 }
 
 func unreadable(op, target string, err error) *fault.Error {
 	return &fault.Error{Op: op, Target: target, Kind: fault.Unavailable, Code: "UnreadableAnswer",
-		Hint: "Azure's answer has a form that is not understood; nothing was changed",
+		Hint: "Azure's answer has a form that is not understood; what it did is read back before anything else is done",
 		Err:  errors.New("the answer cannot be read: " + scrub(firstLine(err.Error())))}
 }
