@@ -132,6 +132,9 @@ func tellContest(out io.Writer, r contest.Result, took time.Duration) {
 	for _, p := range contest.Policies() {
 		fmt.Fprintf(out, "  %s: %s\n", p.Name, p.About)
 	}
+	for _, l := range append([]string{""}, r.Misled()...) {
+		fmt.Fprintf(out, "  %s\n", l)
+	}
 	fmt.Fprintln(out)
 	for _, l := range contest.Legend() {
 		fmt.Fprintf(out, "  %s\n", l)

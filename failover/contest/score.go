@@ -1,6 +1,7 @@
 package contest
 
 import (
+	"maps"
 	"slices"
 	"time"
 )
@@ -29,6 +30,8 @@ type Score struct {
 	Asymmetric time.Duration // the two directions over different circuits
 	Away       time.Duration // off home although home worked
 	Writes     int
+
+	Misled map[Kind]int // incidents that were on, or just over, when a circuit was left without need
 
 	ToMove   []time.Duration // from a dead path, whose routes stayed, to having left it
 	ToReturn []time.Duration // from the later of leaving home and home's repair to being home
@@ -74,8 +77,21 @@ func (s *score) decided(w *world, now time.Duration, from, to int) {
 	case !w.at(from, now).works(w.params.Lossy):
 	case w.worked(from, now-settledFor, now):
 		s.Needless++
+		s.blame(w, now, from)
 	default:
 		s.Late++
+	}
+}
+
+// blame notes what was going on at a circuit that was left without need.
+func (s *score) blame(w *world, now time.Duration, from int) {
+	if s.Misled == nil {
+		s.Misled = map[Kind]int{}
+	}
+	for _, i := range w.incidents {
+		if i.From <= now && now < i.To+tail && slices.Contains(i.Circuits, from) {
+			s.Misled[i.Kind]++
+		}
 	}
 }
 
@@ -175,6 +191,14 @@ func (s Score) add(o Score) Score {
 	s.Early, s.Missed, s.Writes = s.Early+o.Early, s.Missed+o.Missed, s.Writes+o.Writes
 	s.Dead, s.OtherDead = s.Dead+o.Dead, s.OtherDead+o.OtherDead
 	s.Asymmetric, s.Away = s.Asymmetric+o.Asymmetric, s.Away+o.Away
+	misled := maps.Clone(s.Misled)
+	for k, n := range o.Misled { // order-free: a sum
+		if misled == nil {
+			misled = map[Kind]int{}
+		}
+		misled[k] += n
+	}
+	s.Misled = misled
 	s.ToMove, s.ToReturn = append(s.ToMove, o.ToMove...), append(s.ToReturn, o.ToReturn...)
 	return s
 }

@@ -103,6 +103,24 @@ func (r Result) Text() string {
 	return b.String()
 }
 
+// Misled says by what each policy was misled when it left a circuit without need, a
+// line for each policy that was.
+func (r Result) Misled() []string {
+	var out []string
+	for _, s := range r.Scores {
+		var by []string
+		for _, rate := range Default().Rates {
+			if n := s.Misled[rate.Kind]; n > 0 {
+				by = append(by, fmt.Sprintf("%s %d", rate.Kind, n))
+			}
+		}
+		if len(by) > 0 {
+			out = append(out, fmt.Sprintf("%s left without need %d times, at: %s", s.Name, s.Needless, strings.Join(by, ", ")))
+		}
+	}
+	return out
+}
+
 // cell renders one figure.
 func (r Result) cell(f figure, s Score) string {
 	v, ok := f.of(s, r.Years)
