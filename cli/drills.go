@@ -8,39 +8,42 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"erfailover/events"
-	"erfailover/failover/config"
 	"erfailover/failover/drill"
 	"erfailover/failover/fault"
 	"erfailover/failover/record"
 )
 
-// drillSpecs returns the configured drills, by name.
-func drillSpecs(cfg config.Config) ([]drill.Spec, error) {
-	var out []drill.Spec
-	var errs []error
-	for _, name := range sortedKeys(cfg.Drills) {
-		d := cfg.Drills[name]
-		var closed []drill.Dates
-		for _, b := range d.Blackout {
-			closed = append(closed, drill.Dates{First: b.First, Last: b.Last})
-		}
-		cal, err := drill.ParseCalendar(d.Schedule, d.Timezone, closed)
-		if err != nil {
-			errs = append(errs, fmt.Errorf("drills.%s: %w", name, err))
-			continue
-		}
-		out = append(out, drill.Spec{Name: name, Group: d.Group, Kind: drill.Kind(d.Kind), Calendar: cal, Hold: d.Hold, Limit: d.Limit, Announce: d.Announce, Objective: cfg.PolicyRule(d.Group).Objective})
-	}
-	return out, errors.Join(errs...)
-}
-
 // drills takes every drill one beat further. One that fails does not keep the others
 // from their turn.
-func (p *parts) drills(ctx context.Context) error {
-	specs, err := drillSpecs(p.config)
+func (p *parts) drills(ctx context.Context) error { return p.eachDrill(ctx, false) }
+
+// runningDrills takes the drills that have begun one beat further: they are looked at
+// with every tick, so that a bad sign ends one at once.
+func (p *parts) runningDrills(ctx context.Context) error { return p.eachDrill(ctx, true) }
+
+// withDrills returns tick with a look at the drills that run after it. Their trouble
+// is logged and is no trouble of the tick.
+func (p *parts) withDrills(tick func(context.Context) error) func(context.Context) error {
+	if len(p.config.Drills) == 0 {
+		return tick
+	}
+	return func(ctx context.Context) error {
+		err := tick(ctx)
+		if trouble := p.runningDrills(ctx); trouble != nil && ctx.Err() == nil {
+			p.log.Error().Str("event", "drills.failed").Str("hint", fault.HintOf(trouble)).Err(trouble).Msg("a drill could not be taken further; it is tried again with the next tick")
+		}
+		return err
+	}
+}
+
+func (p *parts) eachDrill(ctx context.Context, begun bool) error {
+	if len(p.config.Drills) == 0 {
+		return nil
+	}
+	specs, err := p.drillSpecs(ctx)
 	errs := []error{err}
 	for _, spec := range specs {
-		if err := p.drillBeat(ctx, spec); err != nil && !errors.Is(err, fault.Conflict) { // another instance took the beat
+		if err := p.drillBeat(ctx, spec, begun); err != nil && !errors.Is(err, fault.Conflict) { // another instance took the beat
 			errs = append(errs, fmt.Errorf("drill %s: %w", spec.Name, err))
 		}
 	}
@@ -50,29 +53,31 @@ func (p *parts) drills(ctx context.Context) error {
 // drillBeat takes one drill one beat further: its document is stored first, then the
 // orders are given. An order is given again by the next beat until it is answered;
 // its key makes that one order.
-func (p *parts) drillBeat(ctx context.Context, spec drill.Spec) error {
-	var d drill.Document
-	etag, err := p.drillLoad(ctx, spec.Name, &d)
+func (p *parts) drillBeat(ctx context.Context, spec drill.Spec, begun bool) error {
+	d, etag, err := p.drillLoad(ctx, spec.Name)
+	if err != nil || (begun && !drill.Running(d)) {
+		return err
+	}
+	in, err := p.drillInput(ctx, spec, d)
 	if err != nil {
-		return err
-	}
-	in := drill.Input{Spec: spec, Now: p.clock.Now(), Group: record.Group{Name: spec.Group}}
-	if _, err := readDocument(ctx, p.store, record.GroupKey(spec.Group), "group", &in.Group); err != nil {
-		return err
-	}
-	if in.Out, err = p.endedOperation(ctx, d.Out); err != nil {
 		return err
 	}
 	before, err := json.Marshal(d, json.Deterministic(true))
 	if err != nil {
 		return err
 	}
-	next, orders := drill.Step(d, in)
-	if after, err := json.Marshal(next, json.Deterministic(true)); err != nil || string(after) != string(before) {
-		if err != nil {
+	next, orders, ended := drill.Step(d, in)
+	if ended != nil {
+		if err := p.drillEnded(ctx, *ended); err != nil {
 			return err
 		}
-		if err := p.drillSave(ctx, &next, etag, after); err != nil {
+	}
+	after, err := json.Marshal(next, json.Deterministic(true))
+	if err != nil {
+		return err
+	}
+	if string(after) != string(before) {
+		if err := p.drillSave(ctx, &next, etag); err != nil {
 			return err
 		}
 	}
@@ -86,34 +91,38 @@ func (p *parts) drillBeat(ctx context.Context, spec drill.Spec) error {
 }
 
 // drillLoad reads a drill's document and brings its journal entries out.
-func (p *parts) drillLoad(ctx context.Context, name string, d *drill.Document) (string, error) {
+func (p *parts) drillLoad(ctx context.Context, name string) (drill.Document, string, error) {
+	d := drill.Document{Phase: drill.Idle}
 	doc, err := p.store.Load(ctx, drill.Key(name))
 	if errors.Is(err, fault.NotFound) {
-		return "", nil
+		return d, "", nil
 	}
 	if err != nil {
-		return "", err
+		return d, "", err
 	}
-	if err := json.Unmarshal(doc.Body, d); err != nil {
-		return "", &fault.Error{Op: "read drill", Target: name, Kind: fault.Corrupt, Hint: "delete the document; the drill is planned anew", Err: err}
+	if err := json.Unmarshal(doc.Body, &d); err != nil {
+		return d, "", &fault.Error{Op: "read drill", Target: name, Kind: fault.Corrupt, Hint: "delete the document; the drill is planned anew", Err: err}
 	}
 	rows, err := record.Rows(d.Pending)
 	if err != nil || len(rows) == 0 {
-		return doc.ETag, err
+		return d, doc.ETag, err
 	}
-	return doc.ETag, p.store.Append(ctx, drill.Stream(name), rows)
+	return d, doc.ETag, p.store.Append(ctx, drill.Stream(name), rows)
 }
+
+// keptEntries is how many entries stay in a drill's document, so that a crash loses
+// none.
+const keptEntries = 16
 
 // drillSave stores a drill's document and brings its journal entries out. Entries
 // that were brought out before are there already and passed over.
-func (p *parts) drillSave(ctx context.Context, d *drill.Document, etag string, body []byte) error {
-	const kept = 16 // entries that stay in the document, so that a crash loses none
-	if n := len(d.Pending); n > kept {
-		d.Pending = d.Pending[n-kept:]
-		var err error
-		if body, err = json.Marshal(d, json.Deterministic(true)); err != nil {
-			return err
-		}
+func (p *parts) drillSave(ctx context.Context, d *drill.Document, etag string) error {
+	if n := len(d.Pending); n > keptEntries {
+		d.Pending = d.Pending[n-keptEntries:]
+	}
+	body, err := json.Marshal(d, json.Deterministic(true))
+	if err != nil {
+		return err
 	}
 	if _, err := p.store.Save(ctx, record.Document{Key: drill.Key(d.Name), ETag: etag, Nonce: randomID(), Body: body}); err != nil {
 		return err
@@ -123,6 +132,23 @@ func (p *parts) drillSave(ctx context.Context, d *drill.Document, etag string, b
 		return err
 	}
 	return p.store.Append(ctx, drill.Stream(d.Name), rows)
+}
+
+// drillEnded keeps a finished run whole, before the document forgets it. A run that
+// was kept by an instance that stopped right after it stays as it is.
+func (p *parts) drillEnded(ctx context.Context, e drill.Ended) error {
+	if e.Run.ID == "" {
+		return nil
+	}
+	body, err := json.Marshal(e, json.Deterministic(true))
+	if err != nil {
+		return err
+	}
+	_, err = p.store.Save(ctx, record.Document{Key: drill.RunKey(e.Run.ID), Nonce: randomID(), Body: body})
+	if errors.Is(err, fault.Conflict) {
+		return nil
+	}
+	return err
 }
 
 // readDocument loads a document into v and reports whether there is one.

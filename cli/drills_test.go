@@ -15,25 +15,35 @@ import (
 	"erfailover/failover/config"
 	"erfailover/failover/drill"
 	"erfailover/failover/executor"
+	"erfailover/failover/fault"
 	"erfailover/failover/health"
 	"erfailover/failover/record"
 	"erfailover/failover/record/recordtest"
-	"erfailover/failover/topology"
+	"erfailover/handlers"
 )
 
-const drillConfig = `version: 1
+const (
+	drillGroups = `version: 1
 circuits:
   ashburn: {id: /subscriptions/00000000-0000-0000-0000-000000000001/resourceGroups/net/providers/Microsoft.Network/expressRouteCircuits/er-ashburn}
   chicago: {id: /subscriptions/00000000-0000-0000-0000-000000000001/resourceGroups/net/providers/Microsoft.Network/expressRouteCircuits/er-chicago}
+  norfolk: {id: /subscriptions/00000000-0000-0000-0000-000000000001/resourceGroups/net/providers/Microsoft.Network/expressRouteCircuits/er-norfolk}
 groups:
   east:
     mode: automatic
     gateways: [/subscriptions/00000000-0000-0000-0000-000000000001/resourceGroups/net/providers/Microsoft.Network/virtualNetworkGateways/gw1]
     preference: [ashburn, chicago]
     objective: 3m
+  west:
+    mode: automatic
+    gateways: [/subscriptions/00000000-0000-0000-0000-000000000001/resourceGroups/net/providers/Microsoft.Network/virtualNetworkGateways/gw2]
+    preference: [norfolk, chicago]
+    objective: 3m
 drills:
-  monthly: {group: east, kind: move, schedule: "0 2 1 * *", timezone: America/New_York, hold: 20m, limit: 45m, announce: 1h, blackout: [2026-02-01/2026-02-01]}
 `
+	drillMonthly = `  monthly: {group: east, kind: move, schedule: "0 2 1 * *", timezone: America/New_York, hold: 20m, limit: 45m, announce: 1h, blackout: [2026-02-01/2026-02-01]}
+`
+)
 
 // TestDrills tells drills from the calendar to the outcome, with the engine, the
 // configuration and the record as they are; only Azure is small.
@@ -44,213 +54,328 @@ func TestDrills(t *testing.T) {
 	})
 }
 
-// drillWorld is one group with its engine and its calendar.
+// drillWorld is two groups with their engine and their calendar, in one process or in
+// two whose clocks differ.
 type drillWorld struct {
 	t       testing.TB
 	p       *parts
+	other   *parts // a second instance, with a clock of its own; nil when there is none
+	off     time.Duration
 	now     time.Time
 	store   *recordtest.Memory
-	azure   *oneGateway
-	printed int
+	azure   *smallAzure
+	printed map[string]int // journal entries that were shown, by drill
 	bad     map[string]bool
-	noTimer bool // the calendar's timer is dead
+	said    []events.Signal // said again every minute
+	noTimer bool            // the calendar's timer is dead
+	dead    bool            // every process is dead
 	ids     int
 }
 
 func newDrillWorld(t *testing.T) *drillWorld {
-	cfg, _, err := config.Parse([]byte(drillConfig))
-	if err != nil {
-		t.Fatal(err)
-	}
-	w := &drillWorld{t: t, now: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), store: recordtest.NewMemory(), bad: map[string]bool{}}
-	w.azure = &oneGateway{w: w, weights: map[string]*executor.ConnectionState{}}
-	w.p = &parts{config: cfg, store: w.store, clock: &clock{}}
-	w.restart()
+	w := &drillWorld{t: t, now: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), store: recordtest.NewMemory(), bad: map[string]bool{}, printed: map[string]int{}}
+	w.azure = &smallAzure{w: w, weights: map[string]*executor.ConnectionState{}}
+	w.configure(t, drillMonthly)
 	return w
 }
 
-// restart makes a new process on the same record.
-func (w *drillWorld) restart() {
-	topo := w.p.config.Topology()
-	for _, c := range topo.Circuits {
-		id := topo.Gateways[0].ID + "-" + c.Name
-		if w.azure.weights[id] == nil {
-			weight := int32(100)
-			if c.Name == "ashburn" {
-				weight = 200
+// configure starts a process with other drills.
+func (w *drillWorld) configure(t testing.TB, drills string) {
+	cfg, _, err := config.Parse([]byte(drillGroups + drills))
+	if err != nil {
+		t.Fatal(err)
+	}
+	topo := cfg.Topology()
+	for _, g := range topo.Groups {
+		for i, name := range g.Circuits() {
+			c, _ := topo.Circuit(name)
+			id := g.Gateways[0] + "-" + name
+			if w.azure.weights[id] == nil {
+				w.azure.weights[id] = &executor.ConnectionState{ID: id, Gateway: g.Gateways[0], Circuit: c.ID, Weight: int32(200 - 100*i), Provisioning: "Succeeded", Rest: "r"}
 			}
-			w.azure.weights[id] = &executor.ConnectionState{ID: id, Gateway: topo.Gateways[0].ID, Circuit: c.ID, Weight: weight, Provisioning: "Succeeded", Rest: "r"}
 		}
 	}
-	rules := map[string]failover.GroupRules{"east": {Policy: w.p.config.PolicyRule("east"), Health: health.DefaultRule()}}
-	rule := rules["east"]
-	rule.Policy.SettleAfter = time.Minute
-	rules["east"] = rule
-	w.p.engine = failover.New(failover.Settings{Store: w.store, Network: w.azure, Clock: w, Log: zerolog.Nop(), Owner: "a", Topology: topo, Hash: "c", Rules: rules,
-		ID: func() string { w.ids++; return fmt.Sprintf("id-%d", w.ids) }, Limits: w.p.config.Limits(), Timing: failover.DefaultTiming()})
-	w.p.clock = &clock{at: func() time.Time { return w.now }}
+	w.p = w.instance(cfg, "a", 0)
 }
 
-// Now and Sleep are the engine's clock.
-func (w *drillWorld) Now() time.Time { return w.now }
+// instance makes a process on the record, with a clock that is off by some time.
+func (w *drillWorld) instance(cfg config.Config, owner string, off time.Duration) *parts {
+	p := &parts{config: cfg, store: w.store, clock: &clock{at: func() time.Time { return w.now.Add(off) }}}
+	rules := map[string]failover.GroupRules{}
+	for _, g := range cfg.Topology().Groups {
+		rule := failover.GroupRules{Policy: cfg.PolicyRule(g.Name), Health: health.DefaultRule()}
+		rule.Policy.SettleAfter = time.Minute
+		rules[g.Name] = rule
+	}
+	p.engine = failover.New(failover.Settings{Store: w.store, Network: w.azure, Clock: skewed{w, off}, Log: zerolog.Nop(), Owner: owner, Topology: cfg.Topology(), Hash: "c", Rules: rules,
+		ID: func() string { w.ids++; return fmt.Sprintf("id-%d", w.ids) }, Limits: cfg.Limits(), Timing: failover.DefaultTiming()})
+	return p
+}
 
-func (w *drillWorld) Sleep(_ context.Context, d time.Duration) error {
-	w.now = w.now.Add(d)
+// skewed is an engine's clock.
+type skewed struct {
+	w   *drillWorld
+	off time.Duration
+}
+
+func (s skewed) Now() time.Time { return s.w.now.Add(s.off) }
+
+func (s skewed) Sleep(_ context.Context, d time.Duration) error {
+	s.w.now = s.w.now.Add(d)
 	return nil
+}
+
+// until lets minutes pass, with ticks and what the metrics say.
+func (w *drillWorld) until(end time.Time) {
+	if end.Sub(w.now) > 3*time.Hour { // quiet days are skipped
+		w.now = end.Add(-3 * time.Hour)
+	}
+	for w.now.Before(end) {
+		w.minute()
+	}
 }
 
 func (w *drillWorld) run(t *testing.T, d *datadriven.TestData) string {
 	w.t = t
+	arg := func(name, otherwise string) string {
+		for _, a := range d.CmdArgs {
+			if a.Key == name && len(a.Vals) > 0 {
+				return strings.Join(a.Vals, ",")
+			}
+		}
+		return otherwise
+	}
+	first := ""
+	if len(d.CmdArgs) > 0 {
+		first = d.CmdArgs[0].Key
+	}
 	switch d.Cmd {
-	case "until": // until 2026-02-01T06:00:00Z: minutes pass, with ticks and healthy metrics
-		end, err := time.Parse(time.RFC3339, d.CmdArgs[0].Key)
+	case "until": // until 2026-02-01T06:00:00Z
+		end, err := time.Parse(time.RFC3339, first)
 		if err != nil {
 			d.Fatalf(t, "%v", err)
 		}
-		if end.Sub(w.now) > 3*time.Hour { // quiet days are skipped
-			w.now = end.Add(-3 * time.Hour)
-		}
-		for w.now.Before(end) {
-			w.minute()
-		}
+		w.until(end)
 		return w.news()
 	case "bad", "good": // bad chicago: from now on its metrics and probes say so
-		w.bad[d.CmdArgs[0].Key] = d.Cmd == "bad"
+		w.bad[first] = d.Cmd == "bad"
 		return "ok"
-	case "order": // order pause by=ana
-		o := &events.Order{Verb: events.Verb(d.CmdArgs[0].Key), Group: "east", By: "ana"}
+	case "say": // say chicago observer=metric source=QosDrops state=up value=7
+		w.say(first, arg("observer", "metric"), arg("source", "x"), arg("state", ""), arg("value", ""))
+		return "ok"
+	case "quiet": // nobody says anything beside the metrics and probes
+		w.said = nil
+		return "ok"
+	case "maintenance": // maintenance chicago start=2026-03-01T07:30:00Z end=2026-03-01T09:00:00Z
+		return w.maintenance(first, arg("start", ""), arg("end", ""))
+	case "order": // order pause group=east
+		o := &events.Order{Verb: events.Verb(first), Group: arg("group", "east"), By: "ana"}
+		if o.Verb == events.OrderKill || o.Verb == events.OrderUnkill {
+			o.Group = ""
+		}
 		if _, err := w.p.engine.Handle(context.Background(), []events.Signal{{ID: "s-" + d.Pos, Kind: events.Command, Observer: events.Person, At: w.now, Order: o}}); err != nil {
 			return "error: " + err.Error()
 		}
 		return w.news()
+	case "drill": // drill run monthly by=ana
+		return w.person(d.CmdArgs[0].Key, d.CmdArgs[1].Key, arg)
+	case "write": // write gw1-ashburn=200: somebody else's hand, a terraform apply
+		for _, a := range d.CmdArgs {
+			c := w.azure.named(a.Key)
+			fmt.Sscan(a.Vals[0], &c.Weight)
+			c.Epoch = ""
+		}
+		return "ok"
 	case "calendar": // calendar dead | alive
-		w.noTimer = d.CmdArgs[0].Key == "dead"
+		w.noTimer = first == "dead"
+		return "ok"
+	case "dead": // every process is dead until a time
+		end, err := time.Parse(time.RFC3339, arg("until", ""))
+		if err != nil {
+			d.Fatalf(t, "%v", err)
+		}
+		w.now = end
+		w.p = w.instance(w.p.config, "b", 0)
 		return "ok"
 	case "restart":
-		w.restart()
+		w.p = w.instance(w.p.config, "b", 0)
+		return "ok"
+	case "second": // second off=5m: another instance whose clock is off
+		off, err := time.ParseDuration(arg("off", "0s"))
+		if err != nil {
+			d.Fatalf(t, "%v", err)
+		}
+		w.other = w.instance(w.p.config, "b", off)
+		return "ok"
+	case "drills":
+		w.configure(t, d.Input+"\n")
 		return "ok"
 	case "weights":
 		var b strings.Builder
-		for _, name := range []string{"ashburn", "chicago"} {
-			for id, c := range w.azure.weights {
-				if strings.HasSuffix(id, "-"+name) {
-					fmt.Fprintf(&b, "%s %d %s\n", name, c.Weight, c.Epoch)
-				}
+		for _, id := range sortedKeys(w.azure.weights) {
+			if c := w.azure.weights[id]; strings.Contains(short(id), firstOf(first, "gw1")) {
+				fmt.Fprintf(&b, "%s\n", strings.TrimSpace(fmt.Sprintf("%s %d %s", last(id), c.Weight, c.Epoch)))
 			}
 		}
 		return b.String()
 	case "outcome":
-		var doc drill.Document
-		if _, err := w.p.drillLoad(context.Background(), "monthly", &doc); err != nil {
-			return "error: " + err.Error()
-		}
-		if doc.Last == nil {
-			return fmt.Sprintf("%s, next %s", doc.Phase, doc.Next.Format(time.RFC3339))
-		}
-		return fmt.Sprintf("%s (%s), restored %t, recovery %d s, %s; next %s", doc.Last.Result, doc.Phase, doc.Last.Restored, doc.Last.RecoveryMS/1000, doc.Last.Why, doc.Next.Format(time.RFC3339))
+		return w.outcome(firstOf(first, "monthly"))
+	case "report":
+		return w.report(firstOf(first, "monthly"))
 	}
 	d.Fatalf(t, "unknown command %q", d.Cmd)
 	return ""
 }
 
-// minute lets one minute pass: metrics, four ticks, the calendar.
+func last(id string) string { return id[strings.LastIndexByte(id, '/')+1:] }
+
+func (w *drillWorld) outcome(name string) string {
+	doc, _, err := w.p.drillLoad(context.Background(), name)
+	if err != nil {
+		return "error: " + err.Error()
+	}
+	next := "next " + doc.Next.Format(time.RFC3339)
+	if doc.Last == nil {
+		return fmt.Sprintf("%s, %s", doc.Phase, next)
+	}
+	o := doc.Last
+	out := fmt.Sprintf("%s (%s), restored %t, recovery %d s\n", o.Result, doc.Phase, o.Restored, o.RecoveryMS/1000)
+	if o.Why != "" {
+		out += "why: " + o.Why + "\n"
+	}
+	if len(o.Codes) > 0 {
+		out += "codes: " + strings.Join(o.Codes, ", ") + "\n"
+	}
+	return out + next
+}
+
+// person gives an order about a drill, or asks about it, by the desk of the API.
+func (w *drillWorld) person(verb, name string, arg func(name, otherwise string) string) string {
+	desk := drillDesk{w.p}
+	ask := drill.Ask{By: arg("by", "ana"), Reason: arg("reason", ""), Key: arg("key", ""), Accelerated: arg("accelerate", "") != "", Run: arg("run", "")}
+	if o := arg("override", ""); o != "" {
+		ask.Overrides = strings.Split(o, ",")
+	}
+	if in := arg("in", ""); in != "" {
+		ask.In, _ = time.ParseDuration(in)
+	}
+	if until := arg("until", ""); until != "" {
+		ask.Until, _ = time.Parse(time.RFC3339, until)
+	}
+	if _, err := desk.Order(context.Background(), name, handlers.DrillVerb(verb), ask); err != nil {
+		return fmt.Sprintf("%s: %v", fault.KindOf(err), err)
+	}
+	return w.news()
+}
+
+// report tells what the newest run measured.
+func (w *drillWorld) report(name string) string {
+	r, err := drillDesk{w.p}.Report(context.Background(), name, "")
+	if err != nil {
+		return "error: " + err.Error()
+	}
+	if _, err := r.HTML(); err != nil {
+		return "error: " + err.Error()
+	}
+	if _, err := r.JSON(); err != nil {
+		return "error: " + err.Error()
+	}
+	text := r.Markdown()
+	from, to := strings.Index(text, "## What was measured"), strings.Index(text, "## Journal")
+	return text[from:to]
+}
+
+func (w *drillWorld) say(circuit, observer, source, state, value string) {
+	topo := w.p.config.Topology()
+	c, ok := topo.Circuit(circuit)
+	if !ok {
+		w.t.Fatalf("no circuit %q", circuit)
+	}
+	s := events.Signal{Kind: events.Health, Observer: events.Observer(observer), Source: source, Resource: c.ID, Plane: events.DataPlane, State: events.State(state)}
+	if value != "" {
+		s.Value = new(float64)
+		fmt.Sscan(value, s.Value)
+	}
+	w.said = append(w.said, s)
+}
+
+func (w *drillWorld) maintenance(circuit, start, end string) string {
+	topo := w.p.config.Topology()
+	c, _ := topo.Circuit(circuit)
+	win := &events.Window{}
+	var err error
+	if win.Start, err = time.Parse(time.RFC3339, start); err != nil {
+		return err.Error()
+	}
+	if win.End, err = time.Parse(time.RFC3339, end); err != nil {
+		return err.Error()
+	}
+	s := events.Signal{ID: "s-m-" + start, Kind: events.Maintenance, Observer: events.ServiceHealth, Source: "x", Resource: c.ID, At: w.now, Correlation: "T1", Window: win}
+	if _, err := w.p.engine.Handle(context.Background(), []events.Signal{s}); err != nil {
+		return err.Error()
+	}
+	return "ok"
+}
+
+// minute lets one minute pass: metrics, four ticks, the calendar; in each process
+// that lives.
 func (w *drillWorld) minute() {
 	ctx := context.Background()
 	var sigs []events.Signal
 	for _, c := range w.p.config.Topology().Circuits {
 		for _, o := range []events.Observer{events.Metric, events.Probe} {
-			s := events.Signal{ID: fmt.Sprintf("s-%s-%s-%d-%t", o, c.Name, w.now.Unix(), w.bad[c.Name]), Kind: events.Health, Observer: o, Source: "x", Resource: c.ID, Plane: events.DataPlane, State: events.Up, At: w.now}
+			s := events.Signal{ID: fmt.Sprintf("s-%s-%s-%d-%t", o, c.Name, w.now.Unix(), w.bad[c.Name]), Kind: events.Health, Observer: o, Source: "watch", Resource: c.ID, Plane: events.DataPlane, State: events.Up, At: w.now}
 			if w.bad[c.Name] {
 				s.State = events.Down
 			}
 			sigs = append(sigs, s)
 		}
 	}
+	for i, s := range w.said {
+		s.ID, s.At = fmt.Sprintf("s-said-%d-%d", i, w.now.Unix()), w.now
+		sigs = append(sigs, s)
+	}
 	if _, err := w.p.engine.Handle(ctx, sigs); err != nil {
 		w.t.Fatal(err)
 	}
-	end := w.now.Add(time.Minute)
-	for w.now.Before(end) {
-		if err := w.p.engine.Tick(ctx); err != nil {
-			w.t.Fatal(err)
-		}
-		w.now = w.now.Add(15 * time.Second)
+	live := []*parts{w.p}
+	if w.other != nil {
+		live = append(live, w.other)
 	}
-	if !w.noTimer {
-		if err := w.p.drills(ctx); err != nil {
+	for end := w.now.Add(time.Minute); w.now.Before(end); w.now = w.now.Add(15 * time.Second) {
+		for _, p := range live {
+			if err := p.engine.Tick(ctx); err != nil {
+				w.t.Fatal(err)
+			}
+		}
+	}
+	for _, p := range live {
+		if w.noTimer {
+			continue
+		}
+		if err := p.drills(ctx); err != nil {
 			w.t.Fatal(err)
 		}
 	}
 }
 
+// news tells what the drills' journals say that was not told yet.
 func (w *drillWorld) news() string {
 	var b strings.Builder
-	rows := w.store.Rows(drill.Stream("monthly"))
-	for _, row := range rows[w.printed:] {
-		e, err := record.ParseEntry(row.Body)
-		if err != nil {
-			return err.Error()
-		}
-		fmt.Fprintf(&b, "%s %s: %s\n", e.At.UTC().Format("01-02 15:04"), e.Code, e.Text)
-	}
-	w.printed = len(rows)
-	return b.String()
-}
-
-// oneGateway is an Azure of one gateway whose writes land at once.
-type oneGateway struct {
-	w       *drillWorld
-	weights map[string]*executor.ConnectionState
-}
-
-func (a *oneGateway) Read(_ context.Context, refs []executor.Ref) []executor.Reading {
-	out := make([]executor.Reading, len(refs))
-	for i, r := range refs {
-		out[i] = executor.Reading{Ref: r, At: a.w.now, Found: true}
-		switch r.Kind {
-		case executor.RefConnection:
-			c := *a.weights[r.ID]
-			out[i].Connection = &c
-		case executor.RefConnections:
-			for _, name := range sortedKeys(a.weights) {
-				out[i].Connections = append(out[i].Connections, *a.weights[name])
+	names := sortedKeys(w.p.config.Drills)
+	for _, name := range names {
+		rows := w.store.Rows(drill.Stream(name))
+		for _, row := range rows[w.printed[name]:] {
+			e, err := record.ParseEntry(row.Body)
+			if err != nil {
+				return err.Error()
 			}
-		case executor.RefCircuit:
-			out[i].Circuit = &executor.CircuitState{Circuit: topology.Circuit{Tier: "Premium"}}
-		case executor.RefGateway:
-			out[i].Gateway = &topology.Gateway{ID: r.ID}
-		case executor.RefTraffic:
-			n := a.w.now.Unix()
-			out[i].Traffic = &executor.Traffic{Out: [2]int64{n, n}}
+			if len(names) > 1 {
+				fmt.Fprintf(&b, "%s: ", name)
+			}
+			fmt.Fprintf(&b, "%s %s: %s\n", e.At.UTC().Format("01-02 15:04"), e.Code, e.Text)
 		}
+		w.printed[name] = len(rows)
 	}
-	return out
-}
-
-func (a *oneGateway) Begin(_ context.Context, writes []executor.Write) []executor.Begun {
-	out := make([]executor.Begun, len(writes))
-	for i, w := range writes {
-		c := a.weights[w.Connection]
-		before := *c
-		c.Weight, c.Epoch = w.To, w.Epoch
-		out[i] = executor.Begun{Outcome: executor.Applied, Sent: true, Before: &before}
-	}
-	return out
-}
-
-func (a *oneGateway) Ask(_ context.Context, qs []executor.Question) []executor.Begun {
-	out := make([]executor.Begun, len(qs))
-	for i, q := range qs {
-		out[i] = executor.Begun{Outcome: executor.Applied, Answer: &executor.Answer{Question: q, At: a.w.now,
-			Peers: []executor.Peer{{Established: true, Prefixes: 3}}, Routes: []executor.Route{{Network: "10.0.0.0/8", Origin: "EBgp"}}}}
-	}
-	return out
-}
-
-func (a *oneGateway) Poll(_ context.Context, running []executor.Running) []executor.Polled {
-	out := make([]executor.Polled, len(running))
-	for i := range out {
-		out[i] = executor.Polled{Done: true, Outcome: executor.Unknown}
-	}
-	return out
+	return b.String()
 }

@@ -57,7 +57,7 @@ func (p *parts) noticed(tick func(context.Context) error) func(context.Context) 
 
 // told returns an engine that notifies after each tick.
 func (p *parts) told(e handlers.Engine) handlers.Engine {
-	return handlers.EngineFuncs{HandleFunc: e.Handle, TickFunc: p.noticed(e.Tick)}
+	return handlers.EngineFuncs{HandleFunc: e.Handle, TickFunc: p.noticed(p.withDrills(e.Tick))}
 }
 
 // notifier makes what tells the channels of the configuration. guard is extended by

@@ -49,7 +49,7 @@ func noticeRig(t *testing.T) (config.Config, func(string) (string, bool), notify
 	t.Cleanup(s.Close)
 	pool := x509.NewCertPool()
 	pool.AddCert(s.Certificate())
-	cfg, _, err := config.Parse([]byte(drillConfig + `notify:
+	cfg, _, err := config.Parse([]byte(drillGroups + drillMonthly + `notify:
   - {webhook: "env:HOOK_URL", for: [operation, refusal, approval, drill, failure]}
   - {slack: "env:SLACK_URL", for: [failure, operation]}
 `))

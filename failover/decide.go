@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"maps"
-	"strings"
 	"time"
 
 	"erfailover/events"
@@ -145,30 +144,6 @@ func (w *work) launch(ctx context.Context, v policy.Verdict, p planner.Plan, ord
 	return w.operate(ctx)
 }
 
-// drill notes in the group's document that a drill begins, or that real trouble has
-// overtaken it. The end of its way home ends it.
-func (w *work) drill(op *record.Operation, order *events.Order) {
-	switch {
-	case op.Kind == policy.KindDrill && order != nil:
-		w.g.Drill = order.Operation
-		if w.g.Drill == "" {
-			w.g.Drill = op.ID
-		}
-		w.g.DrillUntil = order.Until
-		if w.g.DrillUntil.IsZero() {
-			w.g.DrillUntil = w.now.Add(drillLimit)
-		}
-		w.note(record.Entry{Code: CodeDrillBegun, Actor: op.By, Text: drillText(w.g.Drill, op)})
-	case op.Kind == policy.KindFailover && w.g.Drill != "":
-		w.note(record.Entry{Code: CodeDrillOvertaken, Text: "drill " + w.g.Drill + " is overtaken by real trouble"})
-		w.putAllBack(func(c record.Cut) bool { return c.Drill == w.g.Drill }, "the drill is overtaken by real trouble")
-		w.g.Drill, w.g.DrillUntil = "", time.Time{}
-	}
-}
-
-// drillLimit is when a drill that names no deadline is over.
-const drillLimit = 2 * time.Hour
-
 // operationID names one execution of a plan: the same plan may be proposed again
 // after it was cancelled.
 func operationID(p planner.Plan, now time.Time) string {
@@ -186,7 +161,7 @@ func (w *work) begin(op *record.Operation) {
 	w.g.Operation, w.g.Epoch, w.g.QuietSince = op, op.Plan.Epoch, time.Time{}
 	w.arm(op)
 	w.note(record.Entry{Code: CodeDecided, Actor: op.By, Reasons: op.Verdict.Codes(),
-		Text: what(op), Fields: map[string]string{"writes": count(len(op.Steps)), "kind": string(op.Kind), "from": strings.Join(op.Plan.From, ","), "to": strings.Join(op.Plan.To, ",")}})
+		Text: what(op), Fields: map[string]string{"writes": count(len(op.Steps))}})
 	w.log.Info().Str("event", CodeDecided).Str("group", w.g.Name).Str("operation", op.ID).Str("plan", op.Plan.ID).Int64("epoch", op.Plan.Epoch).
 		Str("kind", string(op.Kind)).Strs("from", op.Plan.From).Strs("to", op.Plan.To).Int("writes", len(op.Steps)).Msg("decided: the plan and its intents are stored before the first write")
 }
@@ -256,7 +231,7 @@ func (w *work) stamps(v policy.Verdict) record.Stamps {
 // needsApproval reports whether a person must agree before an operation runs.
 // Settling moves no traffic and needs nobody.
 func (w *work) needsApproval(v policy.Verdict) bool {
-	if v.Kind == policy.KindFailback && w.g.Drill != "" && !w.now.Before(w.g.DrillUntil) {
+	if v.Kind == policy.KindFailback && w.endsDrill() {
 		return false // the end of a drill was agreed to with its beginning
 	}
 	if v.Lever == policy.LeverPeering {

@@ -292,14 +292,14 @@ func (w *work) operationsBack() []string {
 func (w *work) endCuts(ctx context.Context, operation string) error {
 	op := &record.Operation{ID: restoreID(operation), Kind: policy.KindRestore, Group: w.g.Name, Status: record.Ended, Symmetry: record.Unproven}
 	op.Plan = planner.Plan{Group: w.g.Name, Kind: policy.KindRestore, Epoch: w.g.Epoch}
-	drill, late := "", false
+	drill, why, late := "", "", false
 	var left []record.Cut
 	for _, c := range w.g.Cuts {
 		if c.Operation != operation {
 			left = append(left, c)
 			continue
 		}
-		drill, late = c.Drill, late || !c.Due.Before(c.Deadline)
+		drill, why, late = c.Drill, c.Why, late || !c.Due.Before(c.Deadline)
 		op.Plan.From, op.Plan.To, op.Plan.Lever = c.Survivors, c.Circuits, c.Lever
 		op.Stamps.Signal, op.Stamps.Decide = c.Due, c.Due
 		op.Stamps.Apply, op.Stamps.End = later(op.Stamps.Apply, c.Gone), later(op.Stamps.End, c.Gone)
@@ -318,8 +318,7 @@ func (w *work) endCuts(ctx context.Context, operation string) error {
 		w.g.Inert = &policy.Inert{Operation: i.Operation, From: i.From, To: i.To, Since: op.Stamps.End}
 	}
 	if drill != "" && w.g.Drill == drill {
-		w.note(record.Entry{Code: CodeDrillEnded, Text: "drill " + drill + " is over: every lever is back"})
-		w.g.Drill, w.g.DrillUntil = "", time.Time{}
+		w.endDrill(record.DrillHome, CodeDrillEnded, "is over: every lever is back", why)
 	}
 	if w.g.Operation == nil {
 		w.g.Lease = record.Lease{}

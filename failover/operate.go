@@ -279,15 +279,8 @@ func (w *work) finish(ctx context.Context, op *record.Operation) error {
 	if op.Kind == policy.KindSwitchover && !failed && op.Verdict.MakeHome {
 		w.makeHome(op)
 	}
-	if op.Kind == policy.KindFailback && !failed && w.g.Drill != "" {
-		w.note(record.Entry{Code: CodeDrillEnded, Text: "drill " + w.g.Drill + " is over: traffic is home"})
-		w.g.Drill, w.g.DrillUntil = "", time.Time{}
-	}
 	w.leversAtEnd(op)
-	if op.Kind == policy.KindDrill && failed && !op.Plan.Lever.Cuts() && !slices.ContainsFunc(op.Steps, func(s executor.StepState) bool { return s.Phase == executor.Done }) {
-		w.note(record.Entry{Code: CodeDrillEnded, Text: "drill " + w.g.Drill + " is over: its move failed, traffic never left home"})
-		w.g.Drill, w.g.DrillUntil = "", time.Time{}
-	}
+	w.drilled(op)
 	w.archive(op, op.Result)
 	if err := w.store(ctx, op); err != nil {
 		return err

@@ -190,6 +190,7 @@ func (w *work) beat(ctx context.Context) error {
 	if err := w.levers(ctx); err != nil {
 		return err
 	}
+	w.watchDrill()
 	if err := w.approvals(ctx); err != nil {
 		return err
 	}
@@ -327,7 +328,7 @@ func (w *work) history() policy.History {
 	g, actual := &w.g, w.weights()
 	h := policy.History{
 		Active: g.Active, ActiveSince: g.ActiveSince, LastMove: g.LastMove, FailedAt: g.FailedAt, Undone: g.Undone, Acked: g.Acked,
-		Drill: g.Drill, DrillOver: g.Drill != "" && !w.now.Before(g.DrillUntil), Paused: g.Pause, Killed: w.estate.Killed, Drift: slices.Sorted(maps.Keys(g.Drift)), QuietSince: g.QuietSince, Epoch: g.Epoch,
+		Drill: g.Drill, DrillOver: g.Drill != "" && !w.now.Before(g.DrillUntil), DrillEnds: w.endsDrill(), Paused: g.Pause, Killed: w.estate.Killed, Drift: slices.Sorted(maps.Keys(g.Drift)), QuietSince: g.QuietSince, Epoch: g.Epoch,
 	}
 	h.Open = len(g.Intents)
 	for _, i := range g.Intents {

@@ -187,6 +187,7 @@ func TestRepliesAreWhatTheDocumentSays(t *testing.T) {
 		}
 	}
 	reads() // nothing is known yet
+	drillDocument(c)
 	e.healthy(eng)
 	reads()
 	e.say(eng, events.Down, []string{"ashburn"}, events.Metric)

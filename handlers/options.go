@@ -139,9 +139,8 @@ type Options struct {
 	// Probe and Drills run at their timers. nil: there is nothing to do.
 	Probe  func(ctx context.Context) error
 	Drills func(ctx context.Context) error
-	// Archive keeps the messages that gave a signal, after they were handled and
-	// before they are acknowledged; an error asks for them again. nil: nothing is kept.
-	Archive func(ctx context.Context, at time.Time, bodies [][]byte) error
+	// Calendar answers what is asked and ordered about drills. nil: there are none.
+	Calendar Drills
 	// Views answers reads, and tells the outcome of orders. nil: reads are 404 and
 	// every order is answered as accepted.
 	Views *Views

@@ -30,11 +30,13 @@ const (
 	backoff   = "github.com/cenkalti/backoff/v4"
 	bbolt     = "go.etcd.io/bbolt"
 	cron      = "github.com/robfig/cron/v3"
+	ical      = "github.com/emersion/go-ical"
 	jose      = "github.com/go-jose/go-jose/v4"
 	jsonv2    = "github.com/go-json-experiment/json"
 	oidc      = "github.com/coreos/go-oidc/v3"
 	porcupine = "github.com/anishathalye/porcupine"
 	promet    = "github.com/prometheus/client_golang"
+	rrule     = "github.com/teambition/rrule-go"
 	schema    = "github.com/santhosh-tekuri/jsonschema/v6"
 	xsync     = "golang.org/x/sync"
 	otel      = "go.opentelemetry.io/otel"
@@ -52,7 +54,6 @@ const (
 	record    = "failover/record"
 	report    = "failover/report"
 	config    = "failover/config"
-	shadow    = "failover/shadow"
 )
 
 // everything, as the list of a row, allows all packages or all modules.
@@ -73,8 +74,7 @@ var table = map[string]row{
 	planner:    {ours: []string{topology, policy, health, fault}, others: []string{jsonv2}},
 	executor:   {kind: sequential, ours: []string{topology, planner, fault}, others: []string{backoff, jsonv2}},
 	record:     {ours: []string{topology, health, policy, planner, executor, "events", fault}, others: []string{jsonv2}, std: []string{"context"}}, // context: the Store port
-	shadow:     {ours: []string{record}},
-	report:     {ours: []string{shadow, record, executor, planner, policy, health, topology, "events", fault}, others: []string{jsonv2}},
+	report:     {ours: []string{record, executor, planner, policy, health, topology, "events", fault}, others: []string{jsonv2}},
 	config:     {ours: []string{topology, health, policy, "events", fault}, others: []string{jsonv2, yamlv3, schema, cron}},
 	"failover": {kind: sequential, ours: []string{"events", topology, health, policy, planner, executor, record, report, config, tracing, fault}, others: []string{zerolog, jsonv2}, std: []string{"sync"}}, // sync: guards memory that only saves work, never held over a port call
 
@@ -86,8 +86,7 @@ var table = map[string]row{
 	// Contract suites: test code that every implementation of a port runs.
 	"failover/record/recordtest": {kind: free, ours: []string{record, fault}, others: []string{porcupine}},
 	"failover/archtest":          {kind: pure},
-	"failover/drill":             {ours: []string{topology, health, policy, planner, executor, record, report, "events", fault}, others: []string{cron, jsonv2}},
-	"failover/replay":            {kind: sequential, ours: []string{"failover", shadow, topology, policy, executor, record, "events", fault}, others: []string{jsonv2}}, // the engine itself, on virtual time
+	"failover/drill":             {ours: []string{topology, health, policy, planner, executor, record, report, "events", fault}, others: []string{cron, ical, rrule, jsonv2}},
 	"failover/blobstore":         {kind: free, ours: []string{record, fault}, others: []string{azure, backoff, jsonv2}},
 	"failover/eventhub":          {kind: free, ours: []string{record, fault}, others: []string{azure, backoff, jsonv2}},
 	"failover/contest":           {ours: []string{topology, health, policy, planner, "events"}},
@@ -95,7 +94,7 @@ var table = map[string]row{
 	"failover/notify":            {kind: free, ours: []string{record, report, "events", fault}, others: []string{azure, backoff, jsonv2}},
 	tracing:                      {std: []string{"context"}}, // context: the Tracer port
 	"failover/telemetry":         {kind: free, ours: []string{tracing, executor, fault}, others: []string{otel, protowire}},
-	"handlers":                   {kind: free, ours: []string{"failover", "events", record, report, shadow, config, tracing, fault}, others: []string{zerolog, jsonv2, oidc, jose, promet}},
+	"handlers":                   {kind: free, ours: []string{"failover", "failover/drill", "events", record, report, config, tracing, fault}, others: []string{zerolog, jsonv2, oidc, jose, promet}},
 	"handlers/page":              {kind: free, ours: []string{record, report, policy, planner, health, executor, topology, "events", fault}, others: []string{jsonv2}},
 	"handlers/appzip":            {kind: free, others: []string{jsonv2}},
 	"handlers/hosttest":          {kind: free, others: []string{jsonv2, cron}},

@@ -8,8 +8,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"erfailover/failover/policy"
 )
 
 var errZoneInCron = errors.New("the time zone has a key of its own")
@@ -159,61 +157,6 @@ func containerName(s string) bool {
 		}
 	}
 	return len(s) >= 3 && len(s) <= 63
-}
-
-func (f *finding) drill(key string, d Drill, groups map[string]Group) {
-	switch _, ok := groups[d.Group]; {
-	case d.Group == "":
-		f.bad(key+".group", missing, "a configured group's name")
-	case !ok && len(groups) > 0:
-		f.bad(key+".group", show(d.Group), "a configured group: "+suggest(d.Group, slices.Sorted(maps.Keys(groups))))
-	}
-	word(f, key+".kind", d.Kind, drillKinds()...)
-	if _, err := policy.ParseZone(d.Timezone); err != nil {
-		f.bad(key+".timezone", show(d.Timezone), "an IANA time zone name like America/New_York")
-	}
-	f.schedule(key+".schedule", d.Schedule)
-	f.span(key+".hold", d.Hold, time.Second, time.Minute, dayLong)
-	f.span(key+".limit", d.Limit, time.Second, time.Minute, dayLong)
-	if d.Limit <= d.Hold {
-		f.bad(key+".limit", formatDuration(d.Limit), "longer than hold ("+formatDuration(d.Hold)+")")
-	}
-	f.span(key+".announce", d.Announce, 0, 0, 30*dayLong)
-	for i, b := range d.Blackout {
-		if !date(b.First) || !date(b.Last) || b.First > b.Last {
-			f.bad(fmt.Sprintf("%s.blackout[%d]", key, i), show(b.String()), wantDates+", the earlier one first")
-		}
-	}
-}
-
-// schedule checks that a cron text can be read and that its day ever comes; the
-// 30th of February does not.
-func (f *finding) schedule(key, s string) {
-	if s == "" {
-		f.bad(key, missing, wantCron)
-		return
-	}
-	when, err := parseCron(s)
-	if err != nil {
-		f.bad(key, show(s), wantCron)
-		return
-	}
-	if when.Next(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)).IsZero() {
-		f.bad(key, show(s), "a cron schedule whose day comes; this one never does")
-	}
-}
-
-// String returns the form of the file.
-func (d Dates) String() string {
-	if d.First == d.Last {
-		return d.First
-	}
-	return d.First + "/" + d.Last
-}
-
-func date(s string) bool {
-	_, err := time.Parse(time.DateOnly, s)
-	return err == nil
 }
 
 func (f *finding) timing(t Timing) {

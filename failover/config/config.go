@@ -3,6 +3,7 @@ package config
 import (
 	"time"
 
+	"erfailover/events"
 	"erfailover/failover/health"
 	"erfailover/failover/policy"
 	"erfailover/failover/topology"
@@ -141,6 +142,26 @@ type Drill struct {
 	Limit    time.Duration // the drill is over and undone after this; longer than Hold
 	Announce time.Duration // notice ahead of the start; 0 means none
 	Blackout []Dates       // days on which it does not run
+
+	Windows   []policy.Window // hours that it must fit into, up to its limit; none means always
+	Blocked   []policy.Window // hours that it must not touch
+	Calendars []Secret        // blackout calendars: a file, an https URL, or a reference to one
+	Link      events.Link     // kind link: which of the two is cut; "" is the primary
+	Jitter    time.Duration   // the start is put off by up to this, by drill and date
+	Objective time.Duration   // recovery-time target; 0 means the group's
+	Block     []DrillSignal   // evidence that stops a start
+	Abort     []DrillSignal   // evidence that ends a run at once
+}
+
+// DrillSignal describes evidence about a circuit that matters to a drill. What is
+// left out matches everything.
+type DrillSignal struct {
+	Circuit  string          // "" means every circuit of the group
+	Observer events.Observer //
+	Source   string          // the rule, metric or monitor as it names itself
+	State    events.State    // degraded (or worse) or down
+	Above    *float64        // the measured value is above this
+	Below    *float64        // the measured value is below this
 }
 
 // Dates is a span of calendar days in the drill's time zone, both ends included.

@@ -84,7 +84,8 @@ func (d draw) config() Config {
 			Group: pick(d, "drill group", groups...), Schedule: pick(d, "schedule", "0 2 1 * *", "*/5 1-3 * 2 MON"),
 			Kind:     pick(d, "kind", DrillMove, DrillDisconnect, DrillLink, DrillTabletop, DrillEvacuate),
 			Timezone: pick(d, "zone", "UTC", "Europe/Berlin"), Hold: hold, Limit: hold + d.span("more", time.Second, time.Hour),
-			Announce: d.span("announce", 0, 48*time.Hour),
+			Announce: d.span("announce", 0, 48*time.Hour), Jitter: d.span("jitter", 0, 24*time.Hour),
+			Objective: pick(d, "drill objective", 0, time.Minute), Calendars: some(d, "calendars", Secret("a.ics"), Secret("env:CAL")),
 			Blackout: some(d, "blackout", Dates{"2026-12-24", "2026-12-24"}, Dates{"2026-12-31", "2027-01-02"}),
 		}
 	}

@@ -173,27 +173,6 @@ func (n node) monitor() string {
 	return ""
 }
 
-func (d *Drill) read(v node) {
-	v.object("a mapping with group, kind and schedule", fields{
-		"group":    func(v node) { d.Group, _ = v.text("a group's name") },
-		"kind":     func(v node) { enum(v, &d.Kind, drillKinds()...) },
-		"schedule": func(v node) { d.Schedule, _ = v.text(wantCron) },
-		"timezone": func(v node) { d.Timezone, _ = v.text("an IANA time zone name") },
-		"hold":     func(v node) { v.duration(&d.Hold) },
-		"limit":    func(v node) { v.duration(&d.Limit) },
-		"announce": func(v node) { v.duration(&d.Announce) },
-		"blackout": func(v node) {
-			for _, s := range v.texts("a list of dates", wantDates) {
-				first, last, ranged := strings.Cut(s, "/")
-				if !ranged {
-					last = first
-				}
-				d.Blackout = append(d.Blackout, Dates{first, last})
-			}
-		},
-	})
-}
-
 func (n *Notify) read(v node) {
 	known := fields{
 		"for": func(v node) {

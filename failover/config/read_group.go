@@ -1,8 +1,6 @@
 package config
 
 import (
-	"strings"
-
 	"erfailover/events"
 	"erfailover/failover/health"
 	"erfailover/failover/policy"
@@ -104,25 +102,8 @@ func readHealth(v node, h *health.Rule) {
 
 func readFailback(v node, f *policy.Failback) {
 	v.object("a mapping with mode, after and window", fields{
-		"mode":  func(v node) { enum(v, &f.Mode, failbacks()...) },
-		"after": func(v node) { v.duration(&f.After) },
-		"window": func(v node) {
-			items := []node{v}
-			if v.yaml.Kind == yaml.SequenceNode {
-				items = v.items("a list of windows")
-			}
-			for _, item := range items {
-				s, ok := item.text(`a window like "Mon-Fri 20:00-06:00 America/New_York"`)
-				if !ok {
-					continue
-				}
-				w, err := policy.ParseWindow(s)
-				if err != nil {
-					item.fail(item.got(), `a window like "Mon-Fri 20:00-06:00 America/New_York"; `+strings.TrimPrefix(err.Error(), "window: "))
-					continue
-				}
-				f.Windows = append(f.Windows, w)
-			}
-		},
+		"mode":   func(v node) { enum(v, &f.Mode, failbacks()...) },
+		"after":  func(v node) { v.duration(&f.After) },
+		"window": func(v node) { f.Windows = append(f.Windows, v.windows()...) },
 	})
 }

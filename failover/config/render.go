@@ -64,7 +64,7 @@ func (c Config) tree(secret func(Secret) string) tree {
 		groups[name] = g.tree()
 	}
 	for name, d := range c.Drills {
-		drills[name] = d.tree()
+		drills[name] = d.tree(secret)
 	}
 	t["circuits"], t["groups"] = circuits, groups
 	if len(drills) > 0 {
@@ -197,21 +197,6 @@ func failbackTree(f policy.Failback) tree {
 			windows = append(windows, w.Text)
 		}
 		t["window"] = windows
-	}
-	return t
-}
-
-func (d Drill) tree() tree {
-	t := tree{
-		"group": d.Group, "kind": string(d.Kind), "schedule": d.Schedule, "timezone": d.Timezone,
-		"hold": formatDuration(d.Hold), "limit": formatDuration(d.Limit), "announce": formatDuration(d.Announce),
-	}
-	if len(d.Blackout) > 0 {
-		var days []any
-		for _, b := range d.Blackout {
-			days = append(days, b.String())
-		}
-		t["blackout"] = days
 	}
 	return t
 }

@@ -13,6 +13,8 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"go.yaml.in/yaml/v3"
 
+	"erfailover/events"
+	"erfailover/failover/policy"
 	"erfailover/failover/topology"
 )
 
@@ -135,7 +137,24 @@ func full(t testing.TB) Config {
 	g.Baseline = map[string]int32{"ashburn": 200, "chicago": 100, "dallas": 90}
 	c.Groups["east"] = g
 	c.Auth.Grants = []Grant{{Who: []string{"role:team-east"}, May: []string{"order"}, Groups: []string{"east"}}}
+	d := c.Drills["monthly-east"]
+	d.Windows, d.Blocked = []policy.Window{window(t, "Sat,Sun 00:00-06:00 UTC")}, []policy.Window{window(t, "Sun 03:00-04:00 UTC")}
+	d.Calendars, d.Jitter, d.Objective = []Secret{"freeze.ics", "https://calendar.test/x.ics?key=y", "env:FREEZE"}, 30*time.Minute, 5*time.Minute
+	low, high := 1.5, 2.5
+	d.Block = []DrillSignal{{Circuit: "chicago", Observer: events.Metric, Source: "loss", State: events.Degraded, Above: &low, Below: &high}}
+	d.Abort = d.Block
+	d.Kind, d.Link = DrillLink, events.Secondary
+	c.Drills["monthly-east"] = d
 	return c
+}
+
+func window(t testing.TB, text string) policy.Window {
+	t.Helper()
+	w, err := policy.ParseWindow(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w
 }
 
 func open(s Secret) string { return string(s) }

@@ -59,7 +59,11 @@ func observers() []events.Observer {
 	return []events.Observer{events.Metric, events.ResourceHealth, events.Gateway, events.Probe, events.Read}
 }
 
+// badStates are what a drill's signals may ask for.
+func badStates() []events.State { return []events.State{events.Degraded, events.Down} }
+
 const (
+	wantCalendar = "an .ics file, an https URL without user and fragment, or env:NAME that holds one of them"
 	wantIdentity = "managed, managed:<client id>, workload or developer"
 	wantCron     = `a cron schedule of five fields like "0 2 1 * *"`
 	wantDates    = "a date or two, like 2026-12-24 or 2026-12-15/2027-01-05"

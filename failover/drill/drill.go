@@ -1,31 +1,14 @@
-// Package drill rehearses failover on a calendar: announce, arm the way back, move,
-// hold, return, measure.
-//
-//	idle ──announce──▶ announced ──time──▶ armed ──read back──▶ moving ──proven──▶ holding
-//	  ▲                    │ refused          │                    │ refused, failed   │ hold over, limit, stop
-//	  │                    ▼                  ▼                    ▼                   ▼
-//	  └───────────────── ended ◀────────────────────────────── returning ◀────────────┘
-//	                                  overtaken: real trouble, the incident goes on without us
-//
-// The way back is armed first: the drill's deadline is stored before the order to
-// move is given, and the engine takes traffic home after it by itself, whatever
-// becomes of the calendar. Orders carry keys, so a drill that is taken up by another
-// instance in the middle repeats nothing.
-//
-// The package is pure: it decides from the drill's document, the group's document
-// and the instant.
 package drill
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
-	"fmt"
-	"strings"
 	"time"
 
 	"erfailover/events"
+	"erfailover/failover/executor"
 	"erfailover/failover/policy"
 	"erfailover/failover/record"
+	"erfailover/failover/report"
+	"erfailover/failover/topology"
 )
 
 // Kind says what a drill does.
@@ -45,10 +28,25 @@ type Spec struct {
 	Group     string
 	Kind      Kind
 	Calendar  Calendar
+	Link      events.Link   // kind link: the link that is cut
 	Hold      time.Duration // on the standby
 	Limit     time.Duration // over and undone after this; longer than Hold
 	Announce  time.Duration // notice ahead of the start
-	Objective time.Duration // the group's; 0 for none
+	Objective time.Duration // recovery-time target; 0 for none
+	Block     []Sign        // evidence that stops a start
+	Abort     []Sign        // evidence that ends a run at once
+	Blind     string        // why a blackout calendar cannot be read; "" when all can
+}
+
+// shortHold is the longest hold of an accelerated run.
+const shortHold = time.Minute
+
+// hold returns how long traffic stays on the standby in this run.
+func (s Spec) hold(r Run) time.Duration {
+	if r.Accelerated {
+		return min(s.Hold, shortHold)
+	}
+	return s.Hold
 }
 
 // Phase is where a drill stands.
@@ -57,7 +55,7 @@ type Phase string
 const (
 	Idle      Phase = "idle"
 	Announced Phase = "announced"
-	Armed     Phase = "armed"     // the deadline is stored; nothing was ordered yet
+	Armed     Phase = "armed"     // the way back is stored; nothing was ordered yet
 	Moving    Phase = "moving"    // the order to move was given
 	Holding   Phase = "holding"   // traffic is on the standby
 	Returning Phase = "returning" // the order to go home was given
@@ -69,321 +67,193 @@ type Result string
 const (
 	Passed    Result = "passed"    // moved, proven, within the objective, everything as before
 	Failed    Result = "failed"    // one of those is missing
-	Refused   Result = "refused"   // a guard said no before anything was written
+	Refused   Result = "refused"   // a guard or a check said no before anything was written
+	Aborted   Result = "aborted"   // a bad sign ended it early; everything is as before
 	Overtaken Result = "overtaken" // real trouble came; the incident took over
-	Stopped   Result = "stopped"   // a person stopped it
+	Stopped   Result = "stopped"   // a person, a pause, the kill switch or a webhook stopped it
+	Cancelled Result = "cancelled" // by a person, before it began
 )
 
 // Document is a drill's durable state.
 type Document struct {
-	Schema   int       `json:"schema"`
-	Name     string    `json:"name"`
-	Phase    Phase     `json:"phase"`
-	Next     time.Time `json:"next,omitzero"`     // planned start
-	ID       string    `json:"id,omitzero"`       // of the running one
-	Deadline time.Time `json:"deadline,omitzero"` // the engine takes traffic home after this
-	ArmedAt  time.Time `json:"armed_at,omitzero"`
-	HeldAt   time.Time `json:"held_at,omitzero"`
-	ReturnAt time.Time `json:"return_at,omitzero"`
-	Out      string    `json:"out,omitzero"`  // operation that moved
-	Back     string    `json:"back,omitzero"` // operation that returned
-	Why      string    `json:"why,omitzero"`  // why it is on its way home early
-	Ended    Result    `json:"ended,omitzero"`
-	Attempts int       `json:"attempts,omitzero"` // orders to go home
-	Last     *Outcome  `json:"last,omitempty"`
-	History  []Outcome `json:"history,omitempty"` // newest first, at most 24
-	By       string    `json:"by,omitzero"`       // who ordered it, for one outside the calendar
+	Schema      int       `json:"schema"`
+	Name        string    `json:"name"`
+	Phase       Phase     `json:"phase"`
+	Next        time.Time `json:"next,omitzero"`         // planned start
+	AnnouncedAt time.Time `json:"announced_at,omitzero"` // when people were told of it
+	Skipped     time.Time `json:"skipped,omitzero"`      // a start that a person cancelled
+	Run                   // the running one, or what was ordered of the next
+	Flags       []Flag    `json:"flags,omitempty"` // blocks that are in force
+	Last        *Outcome  `json:"last,omitempty"`
+	History     []Outcome `json:"history,omitempty"` // newest first, at most 24
 	record.Trail
+}
+
+// Run is what one run of a drill did, and what it left to be done.
+type Run struct {
+	ID          string    `json:"id,omitzero"`
+	By          string    `json:"by,omitzero"`          // who ordered it, for one outside the calendar
+	Reason      string    `json:"reason,omitzero"`      // in the person's words
+	Key         string    `json:"key,omitzero"`         // idempotency key of the order
+	Overrides   []string  `json:"overrides,omitempty"`  // codes that the person goes past by name
+	Accelerated bool      `json:"accelerated,omitzero"` // no notice, and a hold of a minute at most
+	Location    string    `json:"location,omitzero"`    // evacuate: the peering location that is left
+	Checks      []Check   `json:"checks,omitempty"`     // before the start
+	Plans       []Plan    `json:"plans,omitempty"`      // what would be done; of a tabletop all there is
+	Undo        []Rest    `json:"undo,omitempty"`       // the weights to come back to, as read before the start
+	UndoHash    string    `json:"undo_hash,omitzero"`   // of Undo and Deadline
+	Deadline    time.Time `json:"deadline,omitzero"`    // any engine takes traffic home after this
+	ArmedAt     time.Time `json:"armed_at,omitzero"`
+	ArmedBy     string    `json:"armed_by,omitzero"` // instance that stored the way back
+	SeenAt      time.Time `json:"seen_at,omitzero"`
+	SeenBy      string    `json:"seen_by,omitzero"` // instance that read it back, in a later beat
+	HeldAt      time.Time `json:"held_at,omitzero"` // every leg is on its standby
+	ReturnAt    time.Time `json:"return_at,omitzero"`
+	Legs        []Leg     `json:"legs,omitempty"`
+	Early       Result    `json:"early,omitzero"`     // how it will end, when it goes home early
+	Why         string    `json:"why,omitzero"`       // why it goes home early
+	Evidence    []Proof   `json:"evidence,omitempty"` // what was measured
+	Probes      []Proof   `json:"probes,omitempty"`   // what probes said of the standby when the hold ended
+	During      []Rest    `json:"during,omitempty"`   // the weights while traffic was held
+	After       []Rest    `json:"after,omitempty"`    // the weights at the end, read afresh
+}
+
+// LegState is where one group of a drill stands.
+type LegState string
+
+const (
+	LegOrdered   LegState = "ordered"   // to move
+	LegHolding   LegState = "holding"   // on the standby
+	LegReturning LegState = "returning" // ordered home
+	LegHome      LegState = "home"      // was away and is home, or the incident has it
+	LegStayed    LegState = "stayed"    // never left
+)
+
+// Leg is one group of a drill.
+type Leg struct {
+	Group string   `json:"group"`
+	State LegState `json:"state"`
+	To    []string `json:"to,omitempty"`  // circuits that took the traffic
+	Tries int      `json:"tries"`         // orders to move
+	Out   string   `json:"out,omitzero"`  // operation that moved
+	Back  string   `json:"back,omitzero"` // operation that returned
+	Backs int      `json:"backs"`         // orders to go home
+	Said  string   `json:"said,omitzero"` // newest refusal
+}
+
+// Rest is one connection's weight and tag.
+type Rest struct {
+	Group      string `json:"group"`
+	Connection string `json:"connection"`
+	Circuit    string `json:"circuit,omitzero"`
+	Weight     int32  `json:"weight"`
+	Epoch      string `json:"epoch,omitzero"`
+	Body       string `json:"body,omitzero"` // hash of everything else that is written
 }
 
 // Outcome is one finished drill.
 type Outcome struct {
 	ID         string    `json:"id"`
+	Kind       Kind      `json:"kind,omitzero"`
 	Result     Result    `json:"result"`
-	Began      time.Time `json:"began"`
+	Began      time.Time `json:"began,omitzero"` // when the way back was armed
 	Ended      time.Time `json:"ended"`
-	Out        string    `json:"out,omitzero"`
-	Back       string    `json:"back,omitzero"`
-	RecoveryMS int64     `json:"recovery_ms,omitzero"` // from the order to traffic on the standby
+	By         string    `json:"by,omitzero"`
+	RecoveryMS int64     `json:"recovery_ms,omitzero"` // from the order to traffic on the standby, of the slowest group
 	Why        string    `json:"why,omitzero"`
-	Restored   bool      `json:"restored"` // the weights at rest are back
+	Codes      []string  `json:"codes,omitempty"` // reason codes of a refusal
+	Restored   bool      `json:"restored"`        // the weights at rest are back, read afresh
 }
 
+// Ended is a finished drill whole, stored under RunKey.
+type Ended struct {
+	Schema      int     `json:"schema"`
+	Name        string  `json:"name"`
+	Group       string  `json:"group"`
+	ObjectiveMS int64   `json:"objective_ms,omitzero"`
+	HoldMS      int64   `json:"hold_ms,omitzero"`
+	Outcome     Outcome `json:"outcome"`
+	Run         Run     `json:"run"`
+}
+
+// Keys of a drill's documents, and its journal stream.
+const (
+	keyPrefix = "drill/"
+	runPrefix = "drill-run/"
+)
+
 // Key returns the key of a drill's document.
-func Key(name string) string { return "drill/" + name }
+func Key(name string) string { return keyPrefix + name }
+
+// RunKey returns the key of a finished run.
+func RunKey(id string) string { return runPrefix + id }
 
 // Stream returns the journal stream of a drill.
 func Stream(name string) string { return "drill." + name }
 
-// Input is what Step looks at.
+// Input is what Step looks at. Status, Groups and Estate are needed once a drill is
+// due, Fresh at its end; what is not needed may be left out.
 type Input struct {
-	Spec  Spec
-	Group record.Group      // the group's document
-	Out   *record.Operation // the operation that moved, once it has ended and when it was found
-	Now   time.Time
+	Spec     Spec
+	Now      time.Time
+	Owner    string                              // this instance
+	Estate   topology.Estate                     //
+	Status   report.Status                       // every group, with what is believed of its circuits
+	Groups   map[string]record.Group             // documents of the groups concerned
+	Ops      map[string]*record.Operation        // ended operations of the legs
+	Previews map[string]Preview                  // what the order would do, by group; at the start
+	Fresh    map[string]executor.ConnectionState // the connections of Undo, read just now; at the end
 }
 
-const (
-	retryHome   = time.Minute // between orders to go home
-	keptHistory = 24
-	by          = "drill calendar"
-)
-
-// Step takes a drill one beat further: the document to store, and the orders to
-// give after it is stored.
-func Step(d Document, in Input) (Document, []events.Order) {
-	d.Schema, d.Name = record.Schema, in.Spec.Name
-	if d.Phase == "" {
-		d.Phase = Idle
-	}
-	switch d.Phase {
-	case Idle:
-		return idle(d, in), nil
-	case Announced:
-		return announced(d, in), nil
-	case Armed:
-		d.Phase = Moving
-		note(&d, in, "move", "the way back is armed until "+stamp(d.Deadline)+"; the move is ordered")
-		return d, []events.Order{outward(d, in)}
-	case Moving:
-		return moving(d, in)
-	case Holding:
-		return holding(d, in)
-	case Returning:
-		return returning(d, in)
-	}
-	return d, nil
+// Preview is what the order to move would do now.
+type Preview struct {
+	Verdict policy.Verdict
+	Plan    Plan
+	Refused string // why no safe plan could be made
 }
 
-func idle(d Document, in Input) Document {
-	if d.Next.IsZero() {
-		d.Next = in.Spec.Calendar.Next(in.Now)
-		if !d.Next.IsZero() {
-			note(&d, in, "plan", "the next drill begins at "+stamp(d.Next))
-		}
-		return d
-	}
-	if in.Now.Before(d.Next.Add(-in.Spec.Announce)) {
-		return d
-	}
-	d.Phase = Announced
-	note(&d, in, "announce", fmt.Sprintf("group %s is drilled at %s for %s", in.Spec.Group, stamp(d.Next), in.Spec.Hold))
-	return d
+// Plan is what would be written in one group.
+type Plan struct {
+	Group string   `json:"group"`
+	ID    string   `json:"id,omitzero"`
+	From  []string `json:"from,omitempty"`
+	To    []string `json:"to,omitempty"`
+	Steps []Change `json:"steps,omitempty"`
+	Held  []string `json:"held,omitempty"` // sentences of the guards that say no
+	Codes []string `json:"codes,omitempty"`
 }
 
-func announced(d Document, in Input) Document {
-	if in.Now.Before(d.Next) {
-		return d
+// Change is one write of a plan.
+type Change struct {
+	Connection string `json:"connection"`
+	Circuit    string `json:"circuit"`
+	From       int32  `json:"from"`
+	To         int32  `json:"to"`
+}
+
+// Order returns the order that moves a group in this drill. until is its deadline.
+func Order(s Spec, r Run, leg Leg, until time.Time) events.Order {
+	o := events.Order{Verb: events.OrderDrill, Group: leg.Group, Operation: r.ID, Until: until, By: who(r), Reason: "drill " + s.Name, From: r.Location}
+	if r.ID != "" {
+		o.Key = outKey(r, leg)
 	}
-	sum := sha256.Sum256(fmt.Appendf(nil, "%s %d", d.Name, d.Next.UnixNano()))
-	d.ID = "d-" + hex.EncodeToString(sum[:6])
-	switch {
-	case in.Now.After(d.Next.Add(in.Spec.Limit)):
-		return finish(d, in, Refused, "it could not begin in time")
-	case in.Spec.Kind != Move:
-		return finish(d, in, Refused, "drills of kind "+string(in.Spec.Kind)+" are not part of this version")
+	switch s.Kind {
+	case Disconnect:
+		o.Lever = events.LeverDisconnect
+	case Link:
+		o.Lever, o.Link = events.LeverLink, s.Link
+	case Tabletop: // what would happen in an outage now
+		o = events.Order{Verb: events.OrderFailover, Group: leg.Group, By: who(r), Reason: "tabletop " + s.Name, Overrides: []string{string(policy.ObserveOnly)}}
+	case Move, Evacuate:
 	}
-	d.Phase, d.ArmedAt, d.Deadline = Armed, in.Now, in.Now.Add(in.Spec.Limit)
-	note(&d, in, "arm", "armed: traffic goes home by itself at "+stamp(d.Deadline))
-	return d
+	return o
 }
 
-func outward(d Document, in Input) events.Order {
-	return events.Order{Verb: events.OrderDrill, Group: in.Spec.Group, Operation: d.ID, Until: d.Deadline, By: who(d), Reason: "drill " + d.Name, Key: d.ID + "-out"}
-}
+const by = "drill calendar"
 
-func homeward(d Document, in Input) events.Order {
-	return events.Order{Verb: events.OrderFailback, Group: in.Spec.Group, Operation: d.ID, By: who(d), Reason: "end of drill " + d.Name, Key: fmt.Sprintf("%s-home-%d", d.ID, d.Attempts)}
-}
-
-func who(d Document) string {
-	if d.By != "" {
-		return d.By
+func who(r Run) string {
+	if r.By != "" {
+		return r.By
 	}
 	return by
 }
-
-// moving waits for the move. The order is given again each time: its key makes that
-// harmless, and a crash between the save and the order harmless too.
-func moving(d Document, in Input) (Document, []events.Order) {
-	use, answered := in.Group.Keys[d.ID+"-out"]
-	if !answered || use.Answer == "" {
-		if !in.Now.Before(d.Deadline) {
-			return home(d, in, "the order to move was never answered")
-		}
-		return d, []events.Order{outward(d, in)}
-	}
-	if strings.HasPrefix(use.Answer, "refused") {
-		return finish(d, in, Refused, strings.TrimPrefix(use.Answer, "refused: ")), nil
-	}
-	d.Out = use.Operation
-	for _, s := range in.Group.Recent {
-		if s.ID != d.Out {
-			continue
-		}
-		switch {
-		case in.Group.Drill != d.ID && s.Result == record.FailedOp:
-			return finish(d, in, Failed, "the move failed; traffic never left home"), nil
-		case in.Group.Drill != d.ID:
-			return finish(d, in, Overtaken, "real trouble came before traffic had moved"), nil
-		case s.Result == record.Proven, s.Result == record.AppliedOK:
-			d.Phase, d.HeldAt = Holding, in.Now
-			note(&d, in, "hold", "traffic is on "+strings.Join(s.To, ", ")+" ("+string(s.Result)+"); it is held for "+in.Spec.Hold.String())
-			return d, nil
-		default:
-			return home(d, in, "the move ended "+string(s.Result))
-		}
-	}
-	if !in.Now.Before(d.Deadline) {
-		return home(d, in, "the move took too long")
-	}
-	return d, nil
-}
-
-func holding(d Document, in Input) (Document, []events.Order) {
-	switch {
-	case in.Group.Drill != d.ID && !in.Now.Before(d.Deadline) && last(in.Group, d.HeldAt) == policy.KindFailback:
-		d.Phase, d.ReturnAt, d.Attempts = Returning, in.Now, 1
-		d.Why = "the calendar was away; the engine took traffic home at the deadline"
-		note(&d, in, "return", d.Why)
-		return d, nil
-	case in.Group.Drill != d.ID:
-		return finish(d, in, Overtaken, "real trouble came while traffic was held"), nil
-	case in.Group.Pause.Holds(in.Now):
-		return home(d, in, "the group was paused by "+in.Group.Pause.By)
-	case !in.Now.Before(d.Deadline), !in.Now.Before(d.HeldAt.Add(in.Spec.Hold)):
-		return home(d, in, "")
-	}
-	return d, nil
-}
-
-// last returns the kind of the group's newest move of traffic after an instant.
-func last(g record.Group, after time.Time) policy.Kind {
-	for _, s := range g.Recent {
-		if s.Kind != policy.KindSettle && s.Ended.After(after) {
-			return s.Kind
-		}
-	}
-	return ""
-}
-
-// home begins the way back; why is told when it comes early.
-func home(d Document, in Input, why string) (Document, []events.Order) {
-	d.Phase, d.Why, d.ReturnAt, d.Attempts = Returning, why, in.Now, 1
-	text := "the way home is ordered"
-	if why != "" {
-		text += ": " + why
-	}
-	note(&d, in, "return", text)
-	return d, []events.Order{homeward(d, in)}
-}
-
-// returning waits until traffic is home and the weights at rest are back, and orders
-// again when an order was refused.
-func returning(d Document, in Input) (Document, []events.Order) {
-	key := fmt.Sprintf("%s-home-%d", d.ID, d.Attempts)
-	use := in.Group.Keys[key]
-	if in.Group.Drill == "" {
-		if use.Operation != "" {
-			d.Back = use.Operation
-		}
-		if !rested(in.Group) && in.Now.Before(d.ReturnAt.Add(in.Spec.Limit)) {
-			return d, nil // home; the weights at rest are still to be written back
-		}
-		return judge(d, in), nil
-	}
-	switch {
-	case in.Group.Drill != d.ID:
-		return finish(d, in, Overtaken, "another drill holds the group"), nil
-	case use.Answer == "":
-		return d, []events.Order{homeward(d, in)}
-	case strings.HasPrefix(use.Answer, "refused") && !in.Now.Before(d.ReturnAt.Add(time.Duration(d.Attempts)*retryHome)):
-		d.Attempts++
-		note(&d, in, "return", "the way home was refused ("+strings.TrimPrefix(use.Answer, "refused: ")+"); it is ordered again")
-		return d, []events.Order{homeward(d, in)}
-	}
-	return d, nil
-}
-
-// rested reports whether every weight and tag is as it was at rest.
-func rested(g record.Group) bool {
-	for id, rest := range g.Baseline {
-		if now, read := g.Actual[id]; !read || now.Weight != rest.Weight || now.Epoch != rest.Epoch {
-			return false
-		}
-	}
-	return g.Operation == nil
-}
-
-// judge passes or fails a drill from what was measured, never from a claim.
-func judge(d Document, in Input) Document {
-	var missing []string
-	if d.Why != "" {
-		missing = append(missing, d.Why)
-	}
-	switch op := in.Out; {
-	case op == nil:
-		missing = append(missing, "the operation that moved was not found")
-	case op.Result != record.Proven:
-		missing = append(missing, "the move was "+string(op.Result)+", not proven")
-	case in.Spec.Objective > 0 && recovery(op) > in.Spec.Objective:
-		missing = append(missing, fmt.Sprintf("the move took %s, the objective is %s", recovery(op).Round(time.Second), in.Spec.Objective))
-	}
-	if !rested(in.Group) {
-		missing = append(missing, "the weights at rest are not back")
-	}
-	if len(missing) > 0 {
-		return finish(d, in, Failed, strings.Join(missing, "; "))
-	}
-	return finish(d, in, Passed, "")
-}
-
-// recovery returns how long the move took, from the order to traffic on the standby.
-func recovery(op *record.Operation) time.Duration {
-	end := op.Stamps.Verify
-	if end.IsZero() {
-		end = op.Stamps.End
-	}
-	return end.Sub(op.Stamps.Signal)
-}
-
-// finish ends a drill and plans the next.
-func finish(d Document, in Input, r Result, why string) Document {
-	o := Outcome{ID: d.ID, Result: r, Began: d.ArmedAt, Ended: in.Now, Out: d.Out, Back: d.Back, Why: why, Restored: rested(in.Group)}
-	if in.Out != nil {
-		o.RecoveryMS = recovery(in.Out).Milliseconds()
-	}
-	text := "drill " + string(r)
-	if why != "" {
-		text += ": " + why
-	}
-	note(&d, in, "end", text)
-	next := Document{Schema: d.Schema, Name: d.Name, Phase: Idle, Last: &o, History: append([]Outcome{o}, d.History...), Trail: d.Trail}
-	next.History = next.History[:min(len(next.History), keptHistory)]
-	next.Next = in.Spec.Calendar.Next(in.Now)
-	return next
-}
-
-// Start begins a drill now, outside the calendar.
-func Start(d Document, in Input, by string) (Document, error) {
-	if d.Phase != Idle && d.Phase != Announced && d.Phase != "" {
-		return d, fmt.Errorf("drill %s runs already (%s)", in.Spec.Name, d.Phase)
-	}
-	d.Schema, d.Name, d.Phase, d.Next, d.By = record.Schema, in.Spec.Name, Announced, in.Now, by
-	note(&d, in, "order", "ordered by "+by)
-	return d, nil
-}
-
-func note(d *Document, in Input, what, text string) {
-	d.Add(Stream(d.Name), record.Entry{At: in.Now, Code: "drill." + what, Group: in.Spec.Group, Operation: d.ID, Text: text, Reasons: reasons(what)})
-}
-
-// reasons names the reason code of a drill's entry, where there is one.
-func reasons(what string) []string {
-	if what == "hold" {
-		return []string{string(policy.DrillRunning)}
-	}
-	return nil
-}
-
-func stamp(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05Z") }

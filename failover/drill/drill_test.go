@@ -1,14 +1,10 @@
 package drill
 
 import (
-	"strings"
 	"testing"
 	"time"
 
 	"pgregory.net/rapid"
-
-	"erfailover/events"
-	"erfailover/failover/record"
 )
 
 func calendar(t interface{ Fatal(...any) }, schedule, zone string, closed ...Dates) Calendar {
@@ -103,31 +99,4 @@ func FuzzParseCalendar(f *testing.F) {
 			c.Next(at("2026-01-01T00:00:00Z"))
 		}
 	})
-}
-
-// TestOnlyOneAtATime: a drill that runs is not started again.
-func TestOnlyOneAtATime(t *testing.T) {
-	in := Input{Spec: Spec{Name: "m", Group: "east", Kind: Move, Calendar: calendar(t, "0 2 1 * *", "UTC"), Hold: time.Minute, Limit: time.Hour}, Now: at("2026-01-12T00:00:00Z"), Group: record.Group{Name: "east"}}
-	d, err := Start(Document{}, in, "ana")
-	if err != nil || d.Phase != Announced {
-		t.Fatalf("%v %v", d.Phase, err)
-	}
-	d, orders := Step(d, in)
-	if d.Phase != Armed || len(orders) != 0 || d.Deadline.IsZero() {
-		t.Fatalf("%s, %v, deadline %s: the way back is armed before anything is ordered", d.Phase, orders, d.Deadline)
-	}
-	d, orders = Step(d, in)
-	if d.Phase != Moving || len(orders) != 1 || orders[0].Verb != events.OrderDrill || orders[0].Until != d.Deadline || orders[0].By != "ana" {
-		t.Fatalf("%s, %+v", d.Phase, orders)
-	}
-	if _, again := Step(d, in); len(again) != 1 || again[0].Key != orders[0].Key {
-		t.Errorf("given again it must be the same order: %+v", again)
-	}
-	if _, err := Start(d, in, "bob"); err == nil || !strings.Contains(err.Error(), "runs already") {
-		t.Errorf("a second start: %v", err)
-	}
-	in.Spec.Kind = Tabletop
-	if d, _ := Step(Document{Phase: Announced, Next: in.Now}, in); d.Last == nil || d.Last.Result != Refused {
-		t.Errorf("a kind that is not there must be refused with a reason: %+v", d.Last)
-	}
 }

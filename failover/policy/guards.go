@@ -263,7 +263,7 @@ func lateGuards(in Input, v Verdict) []Finding {
 	if f, held := lastPath(in, v); held {
 		out = append(out, f)
 	}
-	if f, held := blastRadius(in); held {
+	if f, held := blastRadius(in); held && !(v.Kind == KindFailback && in.History.DrillEnds) { // what was begun is ended
 		out = append(out, f)
 	}
 	return out

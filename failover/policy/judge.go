@@ -266,7 +266,7 @@ func judgeOrder(in Input, v Verdict) Verdict {
 
 // leaving returns the active circuits that an order moves away from.
 func leaving(in Input) []string {
-	if in.Order.Verb != events.OrderEvacuate {
+	if !evacuates(in.Order) {
 		return slices.DeleteFunc(slices.Clone(in.History.Active), func(c string) bool { return c == in.Order.To })
 	}
 	var out []string
@@ -278,9 +278,15 @@ func leaving(in Input) []string {
 	return out
 }
 
+// evacuates reports whether an order leaves a place: an evacuation, or the drill of
+// one.
+func evacuates(o *events.Order) bool {
+	return o != nil && (o.Verb == events.OrderEvacuate || (o.Verb == events.OrderDrill && o.From != "" && !o.Lever.Cuts()))
+}
+
 // evacuated reports whether an evacuation order covers that circuit.
 func evacuated(in Input, name string) bool {
-	if in.Order == nil || in.Order.Verb != events.OrderEvacuate {
+	if !evacuates(in.Order) {
 		return false
 	}
 	c, ok := in.Estate.Circuit(name)

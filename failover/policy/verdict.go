@@ -112,6 +112,7 @@ type History struct {
 	RunningFrom   time.Time
 	Drill         string    // ID of a running drill
 	DrillOver     bool      // its deadline has passed: home, whatever the mode and the hour
+	DrillEnds     bool      // its way home is due, or ordered by the drill itself
 	OldIntents    int       // open intents older than the last decision, or of a settle
 	Open          int       // all open intents of ended operations
 	OpenUntil     time.Time // when the last of those can land no more

@@ -90,6 +90,7 @@ type Group struct {
 	Drift      map[string]planner.Weight `json:"drift,omitempty"`      // what we had where others changed a weight
 	Drill      string                    `json:"drill,omitzero"`       // ID of the drill that holds traffic on a standby
 	DrillUntil time.Time                 `json:"drill_until,omitzero"` // any instance takes traffic home after this
+	DrillEnd   *DrillEnd                 `json:"drill_end,omitempty"`  // of the drill before
 	Restored   time.Time                 `json:"restored,omitzero"`    // when others' weights were last put back
 	Operation  *Operation                `json:"operation,omitempty"`
 	Cuts       []Cut                     `json:"cuts,omitempty"`    // levers that are pulled, or not yet known to be back
