@@ -27,10 +27,7 @@ type crash struct{}
 // process starts on the same record, and what was being delivered is delivered
 // again, as the host does.
 func play(t *testing.T, deaths ...int) (*scene, int) {
-	s := newScene(t)
-	r := s.rules["east"]
-	r.Policy.Failback.After, r.Health.HoldUp, r.Policy.SettleAfter = 3*time.Minute, time.Minute, 30*time.Second
-	s.rules["east"] = r
+	s := newStory(t)
 	effects := 0
 	effect := func() {
 		effects++
@@ -47,13 +44,29 @@ func play(t *testing.T, deaths ...int) (*scene, int) {
 			t.Errorf("deaths %v: at %s the landing of %d on %s moved %s from %v to %v, which is dead", deaths, s.clock.stamp(), w.To, short(w.Connection), short(w.Gateway), before, after)
 		}
 	}
+	s.story(t, bad)
+	return s, effects
+}
+
+// newStory is the scene of the story, with short waits.
+func newStory(t *testing.T) *scene {
+	s := newScene(t)
+	r := s.rules["east"]
+	r.Policy.Failback.After, r.Health.HoldUp, r.Policy.SettleAfter = 3*time.Minute, time.Minute, 30*time.Second
+	s.rules["east"] = r
+	return s
+}
+
+// story tells it: the outage, the failover, the repair, the way home. bad gets the
+// circuits that are dead.
+func (s *scene) story(t *testing.T, bad map[string]bool) {
 	deliver := func(sigs ...events.Signal) {
 		for range 4 {
 			if s.survives(func(e *Engine) error { _, err := e.Handle(context.Background(), sigs); return err }) {
 				return
 			}
 		}
-		t.Fatalf("deaths %v: never delivered", deaths)
+		t.Fatal("never delivered")
 	}
 	tick := func(span time.Duration, healthy ...string) {
 		for end := s.clock.now.Add(span); s.clock.now.Before(end); {
@@ -76,7 +89,6 @@ func play(t *testing.T, deaths ...int) (*scene, int) {
 	delete(bad, "ashburn")
 	deliver(s.make(events.ResourceHealth, "ashburn", events.Up, "", 0))
 	tick(12*time.Minute, "ashburn", "chicago", "dallas")
-	return s, effects
 }
 
 func dead(circuits []string, bad map[string]bool) bool {

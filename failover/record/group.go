@@ -3,6 +3,8 @@ package record
 import (
 	"time"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	"erfailover/events"
 	"erfailover/failover/executor"
 	"erfailover/failover/health"
@@ -14,12 +16,18 @@ import (
 // Schema is the version of every document that this program writes.
 const Schema = 1
 
+// Newer holds the fields of a document that this version does not know. They are
+// written back as they came: a newer version of the same schema wrote them, may work
+// beside this one during a deployment, and may be the one that goes on.
+type Newer = jsontext.Value
+
 // Circuit is a circuit's document: its health memory.
 type Circuit struct {
 	Schema int           `json:"schema"`
 	Memory health.Memory `json:"memory"`
 	Noted  []string      `json:"noted,omitempty"` // IDs of the newest signals that were journaled and changed nothing
 	Trace  string        `json:"trace,omitzero"`  // traceparent of the newest signals that changed the memory; "" when nobody traces
+	Newer  Newer         `json:",embed"`
 	Trail
 }
 
@@ -54,6 +62,7 @@ type Estate struct {
 	Missing []string                  `json:"missing,omitempty"` // resources that the newest discovery could not read
 	Unknown int64                     `json:"unknown"`           // signals about resources that are not configured, ever
 	Traffic map[string]TrafficReading `json:"traffic,omitempty"`
+	Newer   Newer                     `json:",embed"`
 	Trail
 }
 
@@ -103,6 +112,7 @@ type Group struct {
 	Recent     []Summary                 `json:"recent,omitempty"`    // newest first, at most 50
 	Verdict    policy.Verdict            `json:"verdict"`             // newest
 	VerdictAt  time.Time                 `json:"verdict_at,omitzero"`
+	Newer      Newer                     `json:",embed"`
 	Trail
 }
 

@@ -65,6 +65,7 @@ type Operation struct {
 	Stamps   Stamps               `json:"stamps"`
 	Notes    []string             `json:"notes,omitempty"`
 	Trace    string               `json:"trace,omitzero"` // traceparent of the decision; "" when nobody traces
+	Newer    Newer                `json:",embed"`
 }
 
 // Stamps are the instants of the recovery ledger; a zero one was not reached.
