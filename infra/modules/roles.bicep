@@ -16,32 +16,19 @@ param subscriptionIds string[]
 // last word of the action, hence the wildcard.
 var observerActions = [
   'Microsoft.Network/expressRouteCircuits/read'
-  'Microsoft.Network/expressRouteCircuits/stats/read'
-  'Microsoft.Network/expressRouteCircuits/peerings/read'
   'Microsoft.Network/expressRouteCircuits/peerings/stats/read'
   'Microsoft.Network/expressRouteCircuits/peerings/arpTables/*'
   'Microsoft.Network/expressRouteCircuits/peerings/routeTables/*'
   'Microsoft.Network/expressRouteCircuits/peerings/routeTablesSummary/*'
-  'Microsoft.Network/expressRouteCircuits/peerings/connections/read'
-  'Microsoft.Network/expressRouteCircuits/peerings/peerConnections/read'
   'Microsoft.Network/expressRoutePorts/read'
-  'Microsoft.Network/expressRoutePorts/links/read'
   'Microsoft.Network/virtualNetworkGateways/read'
   'Microsoft.Network/virtualNetworkGateways/connections/read'
-  'Microsoft.Network/virtualNetworkGateways/getbgppeerstatus/action'
   'Microsoft.Network/virtualNetworkGateways/getlearnedroutes/action'
-  'Microsoft.Network/virtualNetworkGateways/getadvertisedroutes/action'
   'Microsoft.Network/connections/read'
   'Microsoft.Network/expressRouteGateways/read'
   'Microsoft.Network/expressRouteGateways/expressRouteConnections/read'
-  'Microsoft.Network/virtualHubs/read'
-  'Microsoft.Network/virtualHubs/effectiveRoutes/action'
-  'Microsoft.Network/virtualHubs/inboundRoutes/action'
-  'Microsoft.Network/virtualHubs/outboundRoutes/action'
   'Microsoft.Network/locations/operations/read'
   'Microsoft.Network/locations/operationResults/read'
-  'Microsoft.Insights/metrics/read'
-  'Microsoft.ResourceHealth/availabilityStatuses/read'
 ]
 
 // A weight is part of a connection, so moving one is a write of the connection, and
@@ -60,8 +47,6 @@ var drillActions = [
   'Microsoft.Network/virtualNetworkGateways/stopSiteFailoverTest/action'
   'Microsoft.Network/virtualNetworkGateways/getFailoverAllTestsDetails/action'
   'Microsoft.Network/virtualNetworkGateways/getFailoverSingleTestDetails/action'
-  'Microsoft.Network/virtualNetworkGateways/getResiliencyInformation/action'
-  'Microsoft.Network/virtualNetworkGateways/getRoutesInformation/action'
 ]
 
 var scopes = [for id in subscriptionIds: '/subscriptions/${id}']

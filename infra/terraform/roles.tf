@@ -4,32 +4,19 @@
 locals {
   observer_actions = [
     "Microsoft.Network/expressRouteCircuits/read",
-    "Microsoft.Network/expressRouteCircuits/stats/read",
-    "Microsoft.Network/expressRouteCircuits/peerings/read",
     "Microsoft.Network/expressRouteCircuits/peerings/stats/read",
     "Microsoft.Network/expressRouteCircuits/peerings/arpTables/*",
     "Microsoft.Network/expressRouteCircuits/peerings/routeTables/*",
     "Microsoft.Network/expressRouteCircuits/peerings/routeTablesSummary/*",
-    "Microsoft.Network/expressRouteCircuits/peerings/connections/read",
-    "Microsoft.Network/expressRouteCircuits/peerings/peerConnections/read",
     "Microsoft.Network/expressRoutePorts/read",
-    "Microsoft.Network/expressRoutePorts/links/read",
     "Microsoft.Network/virtualNetworkGateways/read",
     "Microsoft.Network/virtualNetworkGateways/connections/read",
-    "Microsoft.Network/virtualNetworkGateways/getbgppeerstatus/action",
     "Microsoft.Network/virtualNetworkGateways/getlearnedroutes/action",
-    "Microsoft.Network/virtualNetworkGateways/getadvertisedroutes/action",
     "Microsoft.Network/connections/read",
     "Microsoft.Network/expressRouteGateways/read",
     "Microsoft.Network/expressRouteGateways/expressRouteConnections/read",
-    "Microsoft.Network/virtualHubs/read",
-    "Microsoft.Network/virtualHubs/effectiveRoutes/action",
-    "Microsoft.Network/virtualHubs/inboundRoutes/action",
-    "Microsoft.Network/virtualHubs/outboundRoutes/action",
     "Microsoft.Network/locations/operations/read",
     "Microsoft.Network/locations/operationResults/read",
-    "Microsoft.Insights/metrics/read",
-    "Microsoft.ResourceHealth/availabilityStatuses/read",
   ]
 
   operator_actions = [
@@ -46,8 +33,6 @@ locals {
     "Microsoft.Network/virtualNetworkGateways/stopSiteFailoverTest/action",
     "Microsoft.Network/virtualNetworkGateways/getFailoverAllTestsDetails/action",
     "Microsoft.Network/virtualNetworkGateways/getFailoverSingleTestDetails/action",
-    "Microsoft.Network/virtualNetworkGateways/getResiliencyInformation/action",
-    "Microsoft.Network/virtualNetworkGateways/getRoutesInformation/action",
   ]
 
   roles = {
