@@ -51,6 +51,9 @@ func TestDocsConfigurationsAreUsable(t *testing.T) {
 	found := 0
 	for _, name := range pages {
 		for i, block := range fenced(text(t, "../../docs/"+name), "yaml") {
+			if !strings.HasPrefix(block, "version:") {
+				continue // a part of a file: docs/docstest reads it
+			}
 			found++
 			if _, _, err := config.Parse([]byte(block)); err != nil {
 				t.Errorf("%s, block %d: %v", name, i+1, err)

@@ -46,7 +46,12 @@ var drillActions = [
   'Microsoft.Network/virtualNetworkGateways/startSiteFailoverTest/action'
   'Microsoft.Network/virtualNetworkGateways/stopSiteFailoverTest/action'
   'Microsoft.Network/virtualNetworkGateways/getFailoverAllTestsDetails/action'
-  'Microsoft.Network/virtualNetworkGateways/getFailoverSingleTestDetails/action'
+  'Microsoft.Network/expressRouteGateways/startSiteFailoverTest/action'
+  'Microsoft.Network/expressRouteGateways/stopSiteFailoverTest/action'
+  'Microsoft.Network/expressRouteGateways/getFailoverAllTestsDetails/action'
+  'Microsoft.Network/expressRouteCircuits/startCircuitLinkFailoverTest/action'
+  'Microsoft.Network/expressRouteCircuits/stopCircuitLinkFailoverTest/action'
+  'Microsoft.Network/expressRouteCircuits/getCircuitLinkFailoverAllTestsDetails/action'
 ]
 
 var scopes = [for id in subscriptionIds: '/subscriptions/${id}']
@@ -81,7 +86,7 @@ resource drill 'Microsoft.Authorization/roleDefinitions@2022-04-01' = {
   name: guid(subscription().id, name, 'drill')
   properties: {
     roleName: 'ExpressRoute Drill Runner (${name})'
-    description: 'Observer, and starts and stops the failover tests of a gateway.'
+    description: 'Observer, and starts and stops the failover tests of a gateway and of a circuit.'
     type: 'CustomRole'
     permissions: [
       { actions: concat(observerActions, drillActions), notActions: [] }
@@ -94,7 +99,7 @@ resource drill 'Microsoft.Authorization/roleDefinitions@2022-04-01' = {
 output circuit object = {
   observe: [observer.id]
   operate: [operator.id]
-  drill: [operator.id]
+  drill: [operator.id, drill.id]
 }
 output gateway object = {
   observe: [observer.id]

@@ -32,13 +32,18 @@ locals {
     "Microsoft.Network/virtualNetworkGateways/startSiteFailoverTest/action",
     "Microsoft.Network/virtualNetworkGateways/stopSiteFailoverTest/action",
     "Microsoft.Network/virtualNetworkGateways/getFailoverAllTestsDetails/action",
-    "Microsoft.Network/virtualNetworkGateways/getFailoverSingleTestDetails/action",
+    "Microsoft.Network/expressRouteGateways/startSiteFailoverTest/action",
+    "Microsoft.Network/expressRouteGateways/stopSiteFailoverTest/action",
+    "Microsoft.Network/expressRouteGateways/getFailoverAllTestsDetails/action",
+    "Microsoft.Network/expressRouteCircuits/startCircuitLinkFailoverTest/action",
+    "Microsoft.Network/expressRouteCircuits/stopCircuitLinkFailoverTest/action",
+    "Microsoft.Network/expressRouteCircuits/getCircuitLinkFailoverAllTestsDetails/action",
   ]
 
   roles = {
     observer = { title = "ExpressRoute Failover Observer", actions = local.observer_actions, text = "Reads circuits, gateways, connections and their health. Writes nothing." }
     operator = { title = "ExpressRoute Failover Operator", actions = concat(local.observer_actions, local.operator_actions), text = "Observer, and writes connections, which is how a routing weight is moved." }
-    drill    = { title = "ExpressRoute Drill Runner", actions = concat(local.observer_actions, local.drill_actions), text = "Observer, and starts and stops the failover tests of a gateway." }
+    drill    = { title = "ExpressRoute Drill Runner", actions = concat(local.observer_actions, local.drill_actions), text = "Observer, and starts and stops the failover tests of a gateway and of a circuit." }
   }
 
   writer = var.rights == "observe" ? "observer" : "operator"
@@ -46,6 +51,7 @@ locals {
   # One assignment for each resource and role, by a key that does not depend on order.
   assignments = merge(
     { for c in var.circuits : "${c.id}|${local.writer}" => { scope = c.id, role = local.writer } },
+    { for c in var.circuits : "${c.id}|drill" => { scope = c.id, role = "drill" } if var.rights == "drill" },
     { for g in var.gateways : "${g.id}|${local.writer}" => { scope = g.id, role = local.writer } },
     { for g in var.gateways : "${g.id}|drill" => { scope = g.id, role = "drill" } if var.rights == "drill" },
     { for id in var.connection_ids : "${id}|${local.writer}" => { scope = id, role = local.writer } },
