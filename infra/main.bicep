@@ -99,6 +99,13 @@ param instanceMemoryMB int = 2048
 @maxValue(200)
 param maximumInstanceCount int = 40
 
+@description('Copies of our storage. ZRS: three zones of this region. GZRS: and a copy in the paired region, to which the account can be failed over; take it for the deployment that holds the record of two regions.')
+@allowed(['ZRS', 'GZRS'])
+param storageCopies string = 'ZRS'
+
+@description('Resource ID of the storage account of another deployment, whose record is used: then both apps work for one estate as equals, and either goes on alone. Empty: a record of its own.')
+param recordAccountId string = ''
+
 @description('Days that an entry of the journal cannot be changed or removed by anybody.')
 @minValue(1)
 @maxValue(3650)
@@ -184,9 +191,31 @@ module storage 'modules/storage.bicep' = {
     location: location
     tags: tags
     appPrincipalId: identity.outputs.appPrincipalId
+    copies: storageCopies
     journalRetentionDays: journalRetentionDays
     endpointSubnetId: privateNetwork ? network.?outputs.endpointSubnetId ?? '' : ''
     zoneIds: privateNetwork ? network.?outputs.storageZoneIds ?? {} : {}
+  }
+}
+
+module sharedRecord 'modules/record.bicep' = if (!empty(recordAccountId)) {
+  name: '${name}-record'
+  scope: resourceGroup(split(recordAccountId, '/')[2], split(recordAccountId, '/')[4])
+  params: { accountName: last(split(recordAccountId, '/')), principalId: identity.outputs.appPrincipalId }
+}
+
+// The other deployment's network cannot be reached from here; its account can.
+module sharedEndpoint 'modules/endpoint.bicep' = if (!empty(recordAccountId) && privateNetwork) {
+  name: '${name}-record-endpoint'
+  scope: group
+  params: {
+    name: '${name}-record'
+    location: location
+    tags: tags
+    subnetId: network.?outputs.endpointSubnetId ?? ''
+    zoneId: network.?outputs.storageZoneIds.blob ?? ''
+    targetId: recordAccountId
+    part: 'blob'
   }
 }
 
@@ -335,7 +364,10 @@ output SERVICE_APP_URL string = app.outputs.url
 output CONFIG_IDENTITY string = 'managed:${identity.outputs.appClientId}'
 
 @description('Value for record.blob.account in the configuration.')
-output CONFIG_RECORD_ACCOUNT string = storage.outputs.recordAccount
+output CONFIG_RECORD_ACCOUNT string = empty(recordAccountId) ? storage.outputs.recordAccount : sharedRecord.?outputs.account ?? ''
+
+@description('Value for recordAccountId of the second region\'s deployment.')
+output RECORD_ACCOUNT_ID string = empty(recordAccountId) ? storage.outputs.id : recordAccountId
 
 @description('Value for record.blob.container in the configuration.')
 output CONFIG_RECORD_CONTAINER string = storage.outputs.recordContainer

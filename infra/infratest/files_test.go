@@ -12,7 +12,7 @@ import (
 // A parameter file gives what main.bicep has, and all that it requires.
 func TestParameterFilesFit(t *testing.T) {
 	params := templates(t)["../main.bicep"].Params
-	for _, path := range []string{"../main.parameters.json", "../examples/observe.parameters.json"} {
+	for _, path := range []string{"../main.parameters.json", "../examples/observe.parameters.json", "../examples/second-region.parameters.json"} {
 		var file struct {
 			Parameters map[string]struct {
 				Value any `json:"value"`

@@ -6,6 +6,7 @@ param location string
 param tags object
 param appPrincipalId string
 param journalRetentionDays int
+param copies string
 param endpointSubnetId string
 param zoneIds object
 
@@ -22,7 +23,7 @@ resource account 'Microsoft.Storage/storageAccounts@2023-05-01' = {
   name: take('st${toLower(replace(name, '-', ''))}${suffix}', 24)
   location: location
   tags: tags
-  sku: { name: 'Standard_ZRS' }
+  sku: { name: 'Standard_${copies}' }
   kind: 'StorageV2'
   properties: {
     allowSharedKeyAccess: false
@@ -98,6 +99,7 @@ module endpoints 'endpoint.bicep' = [for part in ['blob', 'queue', 'table']: if 
 }]
 
 output name string = account.name
+output id string = account.id
 output packageUrl string = '${account.properties.primaryEndpoints.blob}${package.name}'
 output recordAccount string = 'https://${account.name}.blob.${environment().suffixes.storage}'
 output recordContainer string = record.name

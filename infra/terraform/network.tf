@@ -75,3 +75,25 @@ resource "azurerm_private_endpoint" "main" {
     private_dns_zone_ids = [azurerm_private_dns_zone.main[each.key].id]
   }
 }
+
+# The other deployment's network cannot be reached from here; its account can.
+resource "azurerm_private_endpoint" "record" {
+  count               = var.private_network && var.record_account_id != "" ? 1 : 0
+  name                = "pe-${var.name}-record-blob"
+  resource_group_name = azurerm_resource_group.main.name
+  location            = var.location
+  subnet_id           = azurerm_subnet.endpoints[0].id
+  tags                = var.tags
+
+  private_service_connection {
+    name                           = "blob"
+    private_connection_resource_id = var.record_account_id
+    subresource_names              = ["blob"]
+    is_manual_connection           = false
+  }
+
+  private_dns_zone_group {
+    name                 = "default"
+    private_dns_zone_ids = [azurerm_private_dns_zone.main["blob"].id]
+  }
+}

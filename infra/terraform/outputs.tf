@@ -19,7 +19,7 @@ output "config_identity" {
 }
 
 output "config_record_account" {
-  value       = "https://${azurerm_storage_account.main.name}.blob.core.windows.net"
+  value       = "https://${var.record_account_id == "" ? azurerm_storage_account.main.name : element(split("/", var.record_account_id), 8)}.blob.core.windows.net"
   description = "Value for record.blob.account in the configuration."
 }
 
@@ -31,4 +31,9 @@ output "config_record_container" {
 output "action_group_id" {
   value       = azapi_resource.events.id
   description = "Action group that alert rules of your own may name."
+}
+
+output "record_account_id" {
+  value       = var.record_account_id == "" ? azurerm_storage_account.main.id : var.record_account_id
+  description = "Value for record_account_id of the second region's deployment."
 }

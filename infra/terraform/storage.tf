@@ -5,7 +5,7 @@ resource "azurerm_storage_account" "main" {
   resource_group_name             = azurerm_resource_group.main.name
   location                        = var.location
   account_tier                    = "Standard"
-  account_replication_type        = "ZRS"
+  account_replication_type        = var.storage_copies
   account_kind                    = "StorageV2"
   min_tls_version                 = "TLS1_2"
   https_traffic_only_enabled      = true
@@ -44,6 +44,15 @@ resource "azurerm_role_assignment" "storage" {
   for_each             = toset(["Storage Blob Data Owner", "Storage Queue Data Contributor", "Storage Table Data Contributor"])
   scope                = azurerm_storage_account.main.id
   role_definition_name = each.key
+  principal_id         = azurerm_user_assigned_identity.app.principal_id
+  principal_type       = "ServicePrincipal"
+}
+
+# The right to a record that another deployment holds, for the second region's app.
+resource "azurerm_role_assignment" "record" {
+  count                = var.record_account_id == "" ? 0 : 1
+  scope                = var.record_account_id
+  role_definition_name = "Storage Blob Data Contributor"
   principal_id         = azurerm_user_assigned_identity.app.principal_id
   principal_type       = "ServicePrincipal"
 }

@@ -130,6 +130,23 @@ variable "maximum_instance_count" {
   default     = 40
 }
 
+variable "storage_copies" {
+  type        = string
+  default     = "ZRS"
+  description = "Copies of our storage. ZRS: three zones of this region. GZRS: and a copy in the paired region, to which the account can be failed over; take it for the deployment that holds the record of two regions."
+
+  validation {
+    condition     = contains(["ZRS", "GZRS"], var.storage_copies)
+    error_message = "ZRS or GZRS."
+  }
+}
+
+variable "record_account_id" {
+  type        = string
+  default     = ""
+  description = "Resource ID of the storage account of another deployment, whose record is used: then both apps work for one estate as equals, and either goes on alone. Empty: a record of its own."
+}
+
 variable "journal_retention_days" {
   type        = number
   description = "Days that an entry of the journal cannot be changed or removed by anybody."
