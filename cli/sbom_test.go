@@ -108,3 +108,16 @@ func TestSBOMCommand(t *testing.T) {
 		t.Error("a file that is no program was taken")
 	}
 }
+
+// TestBuildSaysWhatItIs: version, commit and its date, and whether the tree had
+// changes, from what the Go command stamps.
+func TestBuildSaysWhatItIs(t *testing.T) {
+	info := &debug.BuildInfo{Main: debug.Module{Version: "v1.2.3"}, Settings: []debug.BuildSetting{
+		{Key: "GOARCH", Value: "amd64"}, {Key: "GOOS", Value: "linux"}, {Key: "vcs.modified", Value: "true"}, {Key: "vcs.revision", Value: "abc"}, {Key: "vcs.time", Value: "2026-02-11T03:04:05Z"}}}
+	if got, want := readBuild(info), (build{"v1.2.3", "abc and changes that are not committed", "2026-02-11T03:04:05Z", "linux", "amd64"}); got != want {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+	if got := readBuild(&debug.BuildInfo{}); got.commit != "unknown" || got.date == "" {
+		t.Errorf("without stamps: %+v", got)
+	}
+}

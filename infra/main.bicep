@@ -99,6 +99,9 @@ param instanceMemoryMB int = 2048
 @maxValue(200)
 param maximumInstanceCount int = 40
 
+@description('Whether every event is also kept in our storage, container circuit-events, as Avro, for auditors and tools of your own. The program reads it never.')
+param capture bool = false
+
 @description('Copies of our storage. ZRS: three zones of this region. GZRS: and a copy in the paired region, to which the account can be failed over; take it for the deployment that holds the record of two regions.')
 @allowed(['ZRS', 'GZRS'])
 param storageCopies string = 'ZRS'
@@ -124,6 +127,15 @@ param teamsWebhookSecretUri string = ''
 
 @description('Key Vault secret URI of the PagerDuty routing key, or empty. The URI, never the key.')
 param pagerDutySecretUri string = ''
+
+@description('Key Vault secret URI of the key that signs what is posted to webhooks, or empty: then it is not signed. The URI, never the key.')
+param webhookKeySecretUri string = ''
+
+@description('Inner networks that webhooks of yours may be in, with commas: 10.1.2.0/24,10.9.0.7/32. Empty: none.')
+param notifyAllow string = ''
+
+@description('Base URL of an OpenTelemetry collector that takes OTLP over HTTP, or empty: then nothing is sent.')
+param otlpEndpoint string = ''
 
 var suffix = take(uniqueString(subscription().id, resourceGroupName, name), 6)
 var watched = concat(circuits, gateways)
@@ -177,6 +189,7 @@ module hub 'modules/hub.bicep' = {
     appPrincipalId: identity.outputs.appPrincipalId
     senderId: identity.outputs.senderId
     senderPrincipalId: identity.outputs.senderPrincipalId
+    captureAccountId: capture ? storage.outputs.id : ''
     endpointSubnetId: privateNetwork ? network.?outputs.endpointSubnetId ?? '' : ''
     zoneId: privateNetwork ? network.?outputs.hubZoneId ?? '' : ''
   }
@@ -191,6 +204,7 @@ module storage 'modules/storage.bicep' = {
     location: location
     tags: tags
     appPrincipalId: identity.outputs.appPrincipalId
+    capturePrincipalId: capture ? identity.outputs.senderPrincipalId : ''
     copies: storageCopies
     journalRetentionDays: journalRetentionDays
     endpointSubnetId: privateNetwork ? network.?outputs.endpointSubnetId ?? '' : ''
@@ -242,6 +256,9 @@ module app 'modules/app.bicep' = {
     maximumInstanceCount: maximumInstanceCount
     teamsWebhookSecretUri: teamsWebhookSecretUri
     pagerDutySecretUri: pagerDutySecretUri
+    webhookKeySecretUri: webhookKeySecretUri
+    notifyAllow: notifyAllow
+    otlpEndpoint: otlpEndpoint
   }
 }
 

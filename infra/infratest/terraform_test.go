@@ -178,3 +178,29 @@ func TestTerraformLeavesWeightsAlone(t *testing.T) {
 		t.Error("docs/limits.md does not tell of the pact")
 	}
 }
+
+// What a file refers to is declared in the folder.
+func TestTerraformReferencesAreDeclared(t *testing.T) {
+	for _, dir := range []string{"../terraform", "../terraform/examples/estate"} {
+		files, err := filepath.Glob(dir + "/*.tf")
+		if err != nil || len(files) == 0 {
+			t.Fatal(dir, err)
+		}
+		var all strings.Builder
+		for _, f := range files {
+			all.WriteString(regexp.MustCompile(`(?m)#.*$`).ReplaceAllString(text(t, f), ""))
+		}
+		declared := map[string]bool{}
+		for _, m := range regexp.MustCompile(`(?m)^(?:resource|data) "(\w+)" "(\w+)"`).FindAllStringSubmatch(all.String(), -1) {
+			declared[m[1]+"."+m[2]] = true
+		}
+		for _, m := range regexp.MustCompile(`(?m)^variable "(\w+)"`).FindAllStringSubmatch(all.String(), -1) {
+			declared["var."+m[1]] = true
+		}
+		for _, m := range regexp.MustCompile(`\b((?:azurerm|azapi)_\w+|var)\.(\w+)`).FindAllStringSubmatch(all.String(), -1) {
+			if ref := m[1] + "." + m[2]; !declared[ref] {
+				t.Errorf("%s: %s is declared nowhere", dir, ref)
+			}
+		}
+	}
+}

@@ -18,6 +18,9 @@ param instanceMemoryMB int
 param maximumInstanceCount int
 param teamsWebhookSecretUri string
 param pagerDutySecretUri string
+param webhookKeySecretUri string
+param notifyAllow string
+param otlpEndpoint string
 
 resource plan 'Microsoft.Web/serverfarms@2024-04-01' = {
   name: 'plan-${name}'
@@ -43,6 +46,9 @@ var settings = {
   ERFAILOVER_CONFIG: 'erfailover.yaml'
   TEAMS_WEBHOOK_URL: empty(teamsWebhookSecretUri) ? '' : '@Microsoft.KeyVault(SecretUri=${teamsWebhookSecretUri})'
   PAGERDUTY_KEY: empty(pagerDutySecretUri) ? '' : '@Microsoft.KeyVault(SecretUri=${pagerDutySecretUri})'
+  ERFAILOVER_WEBHOOK_KEY: empty(webhookKeySecretUri) ? '' : '@Microsoft.KeyVault(SecretUri=${webhookKeySecretUri})'
+  ERFAILOVER_NOTIFY_ALLOW: notifyAllow
+  OTEL_EXPORTER_OTLP_ENDPOINT: otlpEndpoint
   APPLICATIONINSIGHTS_CONNECTION_STRING: insightsConnection
   APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${identityClientId};Authorization=AAD'
 }

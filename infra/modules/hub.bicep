@@ -8,6 +8,7 @@ param streams string
 param appPrincipalId string
 param senderId string
 param senderPrincipalId string
+param captureAccountId string
 param endpointSubnetId string
 param zoneId string
 
@@ -20,6 +21,10 @@ resource namespace 'Microsoft.EventHub/namespaces@2024-01-01' = {
   location: location
   tags: tags
   sku: { name: 'Standard', tier: 'Standard', capacity: 1 }
+  identity: empty(captureAccountId) ? null : {
+    type: 'UserAssigned'
+    userAssignedIdentities: { '${senderId}': {} }
+  }
   properties: {
     // Azure Monitor streams with an access rule and nothing else.
     disableLocalAuth: streams != 'hub'
@@ -47,6 +52,22 @@ resource hub 'Microsoft.EventHub/namespaces/eventhubs@2024-01-01' = {
   properties: {
     partitionCount: 4
     messageRetentionInDays: 7
+    captureDescription: empty(captureAccountId) ? null : {
+      enabled: true
+      encoding: 'Avro'
+      intervalInSeconds: 300
+      sizeLimitInBytes: 104857600
+      skipEmptyArchives: true
+      destination: {
+        name: 'EventHubArchive.AzureBlockBlob'
+        identity: { type: 'UserAssigned', userAssignedIdentity: senderId }
+        properties: {
+          storageAccountResourceId: captureAccountId
+          blobContainer: 'circuit-events'
+          archiveNameFormat: '{Namespace}/{EventHub}/{PartitionId}/{Year}/{Month}/{Day}/{Hour}/{Minute}/{Second}'
+        }
+      }
+    }
   }
 }
 

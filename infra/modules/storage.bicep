@@ -6,6 +6,7 @@ param location string
 param tags object
 param appPrincipalId string
 param journalRetentionDays int
+param capturePrincipalId string
 param copies string
 param endpointSubnetId string
 param zoneIds object
@@ -63,6 +64,25 @@ resource journal 'Microsoft.Storage/storageAccounts/blobServices/containers@2023
   parent: blobs
   name: 'erfailover-journal'
   properties: { publicAccess: 'None' }
+}
+
+// Events as they came, when they are captured. Who sends them on may write here only.
+resource captured 'Microsoft.Storage/storageAccounts/blobServices/containers@2023-05-01' = if (!empty(capturePrincipalId)) {
+  parent: blobs
+  name: 'circuit-events'
+  properties: { publicAccess: 'None' }
+}
+
+var contributor = 'ba92f5b4-2d11-453d-a403-e96b0029c9fe' // Storage Blob Data Contributor
+
+resource captures 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (!empty(capturePrincipalId)) {
+  name: guid(account.id, capturePrincipalId, contributor)
+  scope: captured
+  properties: {
+    principalId: capturePrincipalId
+    principalType: 'ServicePrincipal'
+    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', contributor)
+  }
 }
 
 // Unlocked on purpose: lock it by hand once you are sure of the number of days.

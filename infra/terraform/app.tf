@@ -16,6 +16,9 @@ locals {
     ERFAILOVER_CONFIG                           = "erfailover.yaml"
     TEAMS_WEBHOOK_URL                           = var.teams_webhook_secret_uri == "" ? "" : "@Microsoft.KeyVault(SecretUri=${var.teams_webhook_secret_uri})"
     PAGERDUTY_KEY                               = var.pagerduty_secret_uri == "" ? "" : "@Microsoft.KeyVault(SecretUri=${var.pagerduty_secret_uri})"
+    ERFAILOVER_WEBHOOK_KEY                      = var.webhook_key_secret_uri == "" ? "" : "@Microsoft.KeyVault(SecretUri=${var.webhook_key_secret_uri})"
+    ERFAILOVER_NOTIFY_ALLOW                     = var.notify_allow
+    OTEL_EXPORTER_OTLP_ENDPOINT                 = var.otlp_endpoint
     APPLICATIONINSIGHTS_CONNECTION_STRING       = azurerm_application_insights.main.connection_string
     APPLICATIONINSIGHTS_AUTHENTICATION_STRING   = "ClientId=${azurerm_user_assigned_identity.app.client_id};Authorization=AAD"
   }

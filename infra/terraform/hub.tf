@@ -12,6 +12,14 @@ resource "azurerm_eventhub_namespace" "main" {
   local_authentication_enabled = var.streams == "hub" # Azure Monitor streams with an access rule and nothing else
   tags                         = var.tags
 
+  dynamic "identity" {
+    for_each = var.capture ? [1] : []
+    content {
+      type         = "UserAssigned"
+      identity_ids = [azurerm_user_assigned_identity.alerts.id]
+    }
+  }
+
   # Denied to the internet; Azure Monitor comes in as a trusted service.
   network_rulesets = [{
     default_action                 = var.private_network ? "Deny" : "Allow"
@@ -27,6 +35,39 @@ resource "azurerm_eventhub" "main" {
   namespace_id      = azurerm_eventhub_namespace.main.id
   partition_count   = 4
   message_retention = 7
+
+  lifecycle {
+    ignore_changes = [capture_description] # set below: azurerm captures with a key only
+  }
+}
+
+resource "azapi_update_resource" "capture" {
+  count       = var.capture ? 1 : 0
+  type        = "Microsoft.EventHub/namespaces/eventhubs@2024-01-01"
+  resource_id = azurerm_eventhub.main.id
+
+  body = {
+    properties = {
+      captureDescription = {
+        enabled           = true
+        encoding          = "Avro"
+        intervalInSeconds = 300
+        sizeLimitInBytes  = 104857600
+        skipEmptyArchives = true
+        destination = {
+          name     = "EventHubArchive.AzureBlockBlob"
+          identity = { type = "UserAssigned", userAssignedIdentity = azurerm_user_assigned_identity.alerts.id }
+          properties = {
+            storageAccountResourceId = azurerm_storage_account.main.id
+            blobContainer            = "circuit-events"
+            archiveNameFormat        = "{Namespace}/{EventHub}/{PartitionId}/{Year}/{Month}/{Day}/{Hour}/{Minute}/{Second}"
+          }
+        }
+      }
+    }
+  }
+
+  depends_on = [azurerm_role_assignment.capture]
 }
 
 resource "azurerm_eventhub_consumer_group" "main" {

@@ -27,7 +27,7 @@ resource "azurerm_storage_account" "main" {
 }
 
 resource "azurerm_storage_container" "main" {
-  for_each           = toset(["app-package", "erfailover", "erfailover-journal"])
+  for_each           = toset(concat(["app-package", "erfailover", "erfailover-journal"], var.capture ? ["circuit-events"] : []))
   name               = each.key
   storage_account_id = azurerm_storage_account.main.id
 }
@@ -54,5 +54,14 @@ resource "azurerm_role_assignment" "record" {
   scope                = var.record_account_id
   role_definition_name = "Storage Blob Data Contributor"
   principal_id         = azurerm_user_assigned_identity.app.principal_id
+  principal_type       = "ServicePrincipal"
+}
+
+# Events as they came, when they are captured. Who sends them on may write here only.
+resource "azurerm_role_assignment" "capture" {
+  count                = var.capture ? 1 : 0
+  scope                = azurerm_storage_container.main["circuit-events"].id
+  role_definition_name = "Storage Blob Data Contributor"
+  principal_id         = azurerm_user_assigned_identity.alerts.principal_id
   principal_type       = "ServicePrincipal"
 }

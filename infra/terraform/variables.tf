@@ -130,6 +130,12 @@ variable "maximum_instance_count" {
   default     = 40
 }
 
+variable "capture" {
+  type        = bool
+  default     = false
+  description = "Whether every event is also kept in our storage, container circuit-events, as Avro, for auditors and tools of your own. The program reads it never."
+}
+
 variable "storage_copies" {
   type        = string
   default     = "ZRS"
@@ -175,4 +181,22 @@ variable "pagerduty_secret_uri" {
   type        = string
   description = "Key Vault secret URI of the PagerDuty routing key, or empty."
   default     = ""
+}
+
+variable "webhook_key_secret_uri" {
+  type        = string
+  default     = ""
+  description = "Key Vault secret URI of the key that signs what is posted to webhooks, or empty: then it is not signed. The URI, never the key."
+}
+
+variable "notify_allow" {
+  type        = string
+  default     = ""
+  description = "Inner networks that webhooks of yours may be in, with commas: 10.1.2.0/24,10.9.0.7/32. Empty: none."
+}
+
+variable "otlp_endpoint" {
+  type        = string
+  default     = ""
+  description = "Base URL of an OpenTelemetry collector that takes OTLP over HTTP, or empty: then nothing is sent."
 }
