@@ -194,6 +194,7 @@ func (a *azure) prepare(i *instance, n int, wr executor.Write) (executor.Begun, 
 	f.arrives = w.now.Add(flight)
 	a.flying[wr.ID] = f
 	a.sends++
+	w.trace.mark(mark{lane: i.name, what: "flight", to: short(wr.Gateway), end: f.arrives, text: f.String()})
 	w.judge.sent(i, f)
 	w.at(f.arrives, func() { a.arrive(f, n) })
 	return executor.Begun{}, f
@@ -299,6 +300,7 @@ func (a *azure) land(f *flight) {
 	old := *c
 	c.set(w.now, wr.To, wr.Epoch, w.mutant.rest(f.rest))
 	w.trace.note("%s=%d epoch %q lands (was %d)", short(c.id), wr.To, wr.Epoch, old.weight)
+	w.trace.mark(mark{lane: short(c.gateway), what: "land", text: fmt.Sprintf("%s=%d", c.circuit, wr.To)})
 	w.judge.landed(f, old, before)
 }
 
@@ -310,6 +312,7 @@ func (a *azure) foreign(id string, weight int32, epoch, rest string) {
 	}
 	c.set(a.w.now, weight, epoch, rest)
 	a.w.trace.note("others write %s=%d epoch %q rest %s", short(id), weight, epoch, rest)
+	a.w.trace.mark(mark{lane: short(c.gateway), what: "fault", text: fmt.Sprintf("others write %s=%d", c.circuit, weight)})
 	a.w.judge.others(id)
 }
 

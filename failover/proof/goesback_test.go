@@ -43,6 +43,7 @@ func (w *world) copies() {
 			rows = docs
 		}
 		w.trace.note("the record goes back: documents to %s, journals to %s", docs.at.Sub(origin), rows.at.Sub(origin))
+		w.trace.mark(mark{lane: "world", what: "fault", text: "the record goes back"})
 		w.store.RestoreParts(docs.store, rows.store)
 		w.judge.wentBack()
 	})

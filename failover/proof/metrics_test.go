@@ -11,6 +11,9 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"erfailover/failover/policy"
+	"erfailover/failover/record"
 )
 
 var (
@@ -80,6 +83,14 @@ func TestProof(t *testing.T) {
 	metric(t, "decisions", float64(tally.decisions), 200, "")
 	metric(t, "effects", float64(tally.points), 200000, "each a crash point")
 	metric(t, "stale landings judged", float64(tally.checks["S5"]), 3, "S5: a landing older than the newest decision")
+	metric(t, "states reached", float64(len(tally.states)), 60, "journal codes and reasons that were met")
+	var never []string
+	for _, r := range policy.Reasons() {
+		if tally.states[string(r)] == 0 {
+			never = append(never, string(r))
+		}
+	}
+	fmt.Fprintf(os.Stdout, "%-26s %s\n", "never reached", strings.Join(never, " "))
 	metric(t, "fault kinds", float64(len(tally.kinds)), 40, "")
 	for _, k := range slices.Sorted(maps.Keys(tally.kinds)) {
 		metric(t, "fault "+k, float64(tally.kinds[k]), 1, "")
@@ -145,13 +156,13 @@ func first3(found []finding) string {
 type tally struct {
 	seeds, decisions, points, violations int
 	took, simulated                      time.Duration
-	kinds, checks                        map[string]int
+	kinds, checks, states                map[string]int
 	said                                 []string
 }
 
 // seedsFor runs seeds for so long.
 func seedsFor(t *testing.T, from uint64, span time.Duration) tally {
-	out := tally{kinds: map[string]int{}, checks: map[string]int{}}
+	out := tally{kinds: map[string]int{}, checks: map[string]int{}, states: map[string]int{}}
 	begin := time.Now()
 	sweepSeeds(from, 1<<40, nil, func(w *world) bool {
 		out.seeds++
@@ -164,6 +175,7 @@ func seedsFor(t *testing.T, from uint64, span time.Duration) tally {
 		for k, v := range w.judge.checks {
 			out.checks[k] += v
 		}
+		w.states(out.states)
 		for _, f := range w.judge.found {
 			out.violations++
 			out.said = append(out.said, fmt.Sprintf("seed %d: %s", w.seed, f))
@@ -172,4 +184,20 @@ func seedsFor(t *testing.T, from uint64, span time.Duration) tally {
 	})
 	out.took = time.Since(begin)
 	return out
+}
+
+// states counts what the journals of a run tell: codes and reasons.
+func (w *world) states(into map[string]int) {
+	for _, stream := range w.store.Streams() {
+		for _, row := range w.store.Rows(stream) {
+			e, err := record.ParseEntry(row.Body)
+			if err != nil {
+				continue
+			}
+			into[e.Code]++
+			for _, r := range e.Reasons {
+				into[r]++
+			}
+		}
+	}
 }

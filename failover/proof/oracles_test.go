@@ -107,6 +107,7 @@ func (o *oracles) must(id string, ok bool, format string, args ...any) {
 	f := finding{id, fmt.Sprintf(format, args...), o.w.now}
 	o.found = append(o.found, f)
 	o.w.trace.note("VIOLATED %s: %s", id, f.text)
+	o.w.trace.mark(mark{lane: "world", what: "violated", text: id + ": " + f.text})
 	if len(o.found) > 20 {
 		o.w.over = true
 	}
@@ -188,6 +189,7 @@ func (o *oracles) decide(i *instance, g record.Group, op *record.Operation) {
 	previous := o.last
 	o.decided[d.epoch], o.last = d, d.epoch
 	w.trace.note("%s decides %s to %v, epoch %d, %s", i.name, d.kind, d.to, d.epoch, op.ID)
+	w.trace.mark(mark{lane: i.name, what: "decide", text: fmt.Sprintf("decides %s to %v, epoch %d", d.kind, d.to, d.epoch)})
 	o.must("S3", d.epoch > previous && g.Epoch == d.epoch, "a decision of epoch %d follows %d, the record says %d", d.epoch, previous, g.Epoch)
 	for _, id := range sortedKeys(w.azure.flying) {
 		f := w.azure.flying[id]

@@ -30,6 +30,7 @@ func TestSeed(t *testing.T) {
 	w := newRun(*oneSeed, func(w *world) { w.infect(named()); force(w) })
 	w.trace.keep = true
 	w.play()
+	w.write(t)
 	t.Logf("%s", strings.Join(w.trace.text, "\n"))
 	t.Logf("points %d, hash %x, faults %v", w.points, w.trace.hash, w.kinds)
 	for _, f := range w.judge.found {

@@ -77,6 +77,7 @@ func TestReplay(t *testing.T) {
 			w.allow[key] = true
 		}
 	}).play()
+	w.write(t)
 	t.Logf("%s", strings.Join(w.trace.text, "\n"))
 	for _, f := range w.judge.found {
 		t.Errorf("%s", f)

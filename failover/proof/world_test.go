@@ -277,12 +277,14 @@ func (w *world) crash(i *instance) {
 	}
 	i.up = false
 	w.trace.note("%s crashes", i.name)
+	down := w.span(i.name, i.lives, "down-for", time.Second, 2*time.Minute)
+	w.trace.mark(mark{lane: i.name, what: "dead", end: w.now.Add(down), text: "crashes"})
 	for _, c := range slices.Clone(i.calls) {
 		c.dead = true
 		c.stop()
 	}
 	i.calls = nil
-	w.after(w.span(i.name, i.lives, "down-for", time.Second, 2*time.Minute), func() {
+	w.after(down, func() {
 		w.trace.note("%s starts", i.name)
 		w.boot(i)
 	})
@@ -311,8 +313,10 @@ func (w *world) effect(kind, target string, latency time.Duration, do func()) {
 	if w.fault("pause", i.name, n) || kind == "begin" && w.fault("pause-before-begin", i.name, n) {
 		d += w.span(i.name, n, "pause-for", 5*time.Second, w.swarm.pauseMax)
 		w.trace.note("%s stalls for %s before %s %s", i.name, d.Truncate(time.Second), kind, target)
+		w.trace.mark(mark{lane: i.name, what: "stall", end: w.now.Add(d), text: "stalls before " + kind})
 	}
 	w.wait(d)
+	w.trace.mark(mark{lane: i.name, what: "effect", text: kind + " " + target})
 	do()
 	w.deaths(point, true)
 	if w.fault("crash-after", i.name, n) {
@@ -322,6 +326,7 @@ func (w *world) effect(kind, target string, latency time.Duration, do func()) {
 	if w.fault("pause-after", i.name, n) {
 		d += w.span(i.name, n, "pause-after-for", 5*time.Second, w.swarm.pauseMax)
 		w.trace.note("%s stalls for %s after %s %s", i.name, d.Truncate(time.Second), kind, target)
+		w.trace.mark(mark{lane: i.name, what: "stall", end: w.now.Add(d), text: "stalls after " + kind})
 	}
 	w.wait(d)
 }
@@ -354,6 +359,8 @@ type trace struct {
 	hash uint64
 	keep bool
 	text []string
+
+	marks []mark
 }
 
 func (t *trace) note(format string, args ...any) {
