@@ -54,8 +54,8 @@ func (w *world) diagram() []byte {
 	for _, i := range w.instances {
 		lanes = append(lanes, i.name)
 	}
-	for _, gw := range w.judge.group.Gateways {
-		lanes = append(lanes, short(gw))
+	for _, gw := range w.est.Gateways {
+		lanes = append(lanes, short(gw.ID))
 	}
 	x := func(at time.Time) float64 { return gutter + at.Sub(origin).Seconds()*perSec }
 	y := func(lane string) int { return 50 + laneGap*max(0, slices.Index(lanes, lane)) }

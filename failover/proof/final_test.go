@@ -2,7 +2,9 @@ package proof
 
 import (
 	"context"
+	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/go-json-experiment/json"
 
@@ -16,7 +18,9 @@ func (o *oracles) ctx() context.Context { return context.Background() }
 // final is the last judgement, after the quiet: everything has come to rest where
 // it belongs, every event was answered, every journal is whole.
 func (o *oracles) final() {
-	o.converged()
+	for _, p := range o.root.peers {
+		p.converged()
+	}
 	o.must("L4", o.w.owed == 0, "%d batches of events were never answered", o.w.owed)
 	o.journals()
 }
@@ -42,6 +46,9 @@ func (o *oracles) converged() {
 	}
 	for _, id := range w.azure.order {
 		c := w.azure.conns[id]
+		if !o.mine(id) {
+			continue
+		}
 		o.must("L1", c.weight == c.history[0].weight && c.epoch == "", "%s has weight %d epoch %q, not %d as at rest: %s", short(id), c.weight, c.epoch, c.history[0].weight, o.why())
 	}
 }
@@ -75,7 +82,7 @@ func brief(op *record.Operation) any {
 // journals is S21: every chain leads to the head that is stored beside the state,
 // and every decision has its row.
 func (o *oracles) journals() {
-	rows := map[int64]bool{}
+	rows := map[string]bool{}
 	for _, stream := range o.w.store.Streams() {
 		head := o.head(stream)
 		var err error
@@ -87,13 +94,15 @@ func (o *oracles) journals() {
 		o.must("S21", err == nil, "%v", err)
 		for _, row := range o.w.store.Rows(stream) {
 			if e, err := record.ParseEntry(row.Body); err == nil && e.Code == failover.CodeDecided {
-				rows[e.Epoch] = true
+				rows[fmt.Sprint(e.Group, e.Epoch)] = true
 			}
 		}
 	}
-	for _, epoch := range sortedKeys(o.decided) {
-		d := o.decided[epoch]
-		o.must("S21", rows[d.epoch] || !o.backAt.IsZero(), "the decision of epoch %d has no row", d.epoch)
+	for _, p := range o.root.peers {
+		for _, epoch := range sortedKeys(p.decided) {
+			d := p.decided[epoch]
+			o.must("S21", rows[fmt.Sprint(p.group.Name, d.epoch)] || !o.backAt.IsZero(), "the decision of epoch %d has no row", d.epoch)
+		}
 	}
 }
 
@@ -101,8 +110,8 @@ func (o *oracles) journals() {
 func (o *oracles) head(stream string) record.Head {
 	key := stream
 	switch {
-	case stream == "group."+o.group.Name:
-		key = record.GroupKey(o.group.Name)
+	case strings.HasPrefix(stream, "group."):
+		key = record.GroupKey(strings.TrimPrefix(stream, "group."))
 	case len(stream) > 8 && stream[:8] == "circuit.":
 		key = record.CircuitKey(stream[8:])
 	}

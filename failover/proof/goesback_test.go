@@ -53,16 +53,23 @@ func (w *world) copies() {
 // engine to is what can still be known from it. Until no lost write can land any
 // more, the protocol promises nothing about landings.
 func (o *oracles) wentBack() {
-	o.rec = record.Group{}
-	if doc, err := o.w.store.Load(o.ctx(), record.GroupKey(o.group.Name)); err == nil && json.Unmarshal(doc.Body, &o.rec) != nil {
-		o.must("record", false, "the group's copy cannot be read")
-	}
-	for epoch := range o.decided {
-		if epoch > o.rec.Epoch {
-			delete(o.decided, epoch)
+	for _, p := range o.root.peers {
+		p.rec = record.Group{}
+		if doc, err := o.w.store.Load(o.ctx(), record.GroupKey(p.group.Name)); err == nil && json.Unmarshal(doc.Body, &p.rec) != nil {
+			o.must("record", false, "the group's copy cannot be read")
+		}
+		for epoch := range p.decided {
+			if epoch > p.rec.Epoch {
+				delete(p.decided, epoch)
+			}
+		}
+		p.last = p.rec.Epoch
+		clear(p.ordered) // keys are lost: what is delivered again is carried out again
+		p.auto, p.paused = nil, time.Time{}
+		for _, gw := range p.group.Gateways {
+			o.taint[gw] = true
 		}
 	}
-	o.last = o.rec.Epoch
 	for id, in := range o.intents {
 		in.lost = true
 		o.intents[id] = in
@@ -71,23 +78,15 @@ func (o *oracles) wentBack() {
 	for _, stream := range o.w.store.Streams() {
 		o.heads[stream] = o.head(stream)
 	}
-	clear(o.ordered) // keys are lost: what is delivered again is carried out again
 	clear(o.telling)
 	clear(o.told)
 	clear(o.forced)
 	clear(o.memories)
 	clear(o.heard)
-	o.auto, o.paused, o.killed, o.backAt = nil, time.Time{}, time.Time{}, o.w.now
-	for _, gw := range o.group.Gateways {
-		o.taint[gw] = true
-	}
+	o.killed, o.backAt = time.Time{}, o.w.now
 	var e record.Estate
 	if doc, err := o.w.store.Load(o.ctx(), record.EstateKey); err == nil && json.Unmarshal(doc.Body, &e) == nil {
 		o.stopped = e.Killed != nil
 	}
-	o.w.after(2*o.w.swarm.pace.Landing, func() {
-		for _, gw := range o.group.Gateways {
-			delete(o.taint, gw)
-		}
-	})
+	o.w.after(2*o.w.swarm.pace.Landing, func() { clear(o.taint) })
 }

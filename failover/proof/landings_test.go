@@ -17,6 +17,7 @@ import (
 
 // asked looks at a write that the engine wants sent.
 func (o *oracles) asked(i *instance, wr executor.Write) {
+	o = o.of(wr.Gateway)
 	in, known := o.intents[wr.ID]
 	o.must("S7", known && in.conn == wr.Connection && in.to == wr.To && in.tag == wr.Epoch, "%s asks for %s=%d epoch %q, and no such intent is stored", i.name, short(wr.Connection), wr.To, wr.Epoch)
 	c := o.w.azure.conns[wr.Connection]
@@ -28,7 +29,10 @@ func (o *oracles) asked(i *instance, wr executor.Write) {
 func (o *oracles) unsaved(i *instance) { delete(o.telling, i.name) }
 
 // resumed notes that somebody is about to order a resume.
-func (o *oracles) resumed() {
+func (o *oracles) resumed(group string) {
+	if o = o.named(group); o == nil {
+		return
+	}
 	o.paused, o.lifted = time.Time{}, o.w.now
 	o.resuming++
 }
@@ -47,7 +51,7 @@ func (o *oracles) sent(i *instance, f *flight) {
 	o.must("S13", !in.killed, "%s leaves, its intent was stored after the kill switch", f)
 	o.must("S4", o.w.now.Sub(in.at) <= o.w.swarm.pace.SendDeadline+time.Second, "%s leaves %s after its intent", f, o.w.now.Sub(in.at))
 	o.must("S22", !o.w.now.Before(o.told[f.write.Gateway].Add(-2*o.w.swarm.skewMax)), "%s leaves %s before Azure said", f, o.told[f.write.Gateway].Sub(o.w.now))
-	o.must("L1", !o.resting, "%s leaves although all is quiet", f)
+	o.must("L1", !o.root.resting, "%s leaves although all is quiet", f)
 }
 
 // arrived notes nothing yet: what Azure answers is told by tell.
@@ -64,7 +68,9 @@ func (o *oracles) tell(i *instance, f *flight) {
 	o.telling[i.name][f.write.Gateway] = o.w.azure.hold[f.write.Gateway]
 }
 
-func (o *oracles) picture(gateway string) []string { return o.w.azure.preferred(o.group, gateway) }
+func (o *oracles) picture(gateway string) []string {
+	return o.w.azure.preferred(o.of(gateway).group, gateway)
+}
 
 func (o *oracles) allOK(circuits []string) bool {
 	return len(circuits) > 0 && !slices.ContainsFunc(circuits, func(c string) bool { return !o.w.truth.ok(c, o.w.now) })
@@ -72,6 +78,7 @@ func (o *oracles) allOK(circuits []string) bool {
 
 // landed looks at a weight that has taken effect.
 func (o *oracles) landed(f *flight, old conn, before []string) {
+	o = o.of(old.gateway)
 	w, wr := o.w, f.write
 	delete(o.alien, wr.Connection)
 	o.ours[wr.Connection] = version{weight: wr.To, epoch: wr.Epoch}
@@ -83,7 +90,7 @@ func (o *oracles) landed(f *flight, old conn, before []string) {
 	if took > w.swarm.pace.Landing {
 		o.taint[old.gateway] = true // the protocol assumes that it cannot be
 	} else {
-		o.worst = max(o.worst, took)
+		o.root.worst = max(o.root.worst, took)
 	}
 	if o.taint[old.gateway] || d == nil {
 		return
@@ -143,24 +150,25 @@ func (o *oracles) received([]events.Signal) { o.received_++ }
 // acknowledged looks at an answer that the host was given.
 func (o *oracles) acknowledged(sigs []events.Signal, r failover.Receipt, began time.Time) {
 	o.acked++
-	kept := o.backAt.Before(began) || o.backAt.IsZero() // else the record went back behind what was saved
+	kept := o.root.backAt.Before(began) || o.root.backAt.IsZero() // else the record went back behind what was saved
 	n, orders := 0, 0
 	for _, s := range sigs {
 		if s.Kind == events.Command {
 			orders++
 			o.w.trace.note("the order %s of %s is acknowledged", s.Order.Verb, s.Order.By)
-			if s.Order.Verb == events.OrderPause && s.At.After(o.lifted) && o.resuming == 0 && o.paused.IsZero() {
-				o.paused = o.w.now
+			p := o.named(s.Order.Group)
+			if p != nil && s.Order.Verb == events.OrderPause && s.At.After(p.lifted) && p.resuming == 0 && p.paused.IsZero() {
+				p.paused = o.w.now
 			}
-			if s.Order.Verb == events.OrderResume {
-				o.paused = time.Time{} // one that was late may come after the pause
-				o.resuming = max(0, o.resuming-1)
+			if p != nil && s.Order.Verb == events.OrderResume {
+				p.paused = time.Time{} // one that was late may come after the pause
+				p.resuming = max(0, p.resuming-1)
 			}
-			if s.Order.Verb == events.OrderKill && o.stopped {
-				o.killed = o.w.now
+			if s.Order.Verb == events.OrderKill && o.root.stopped {
+				o.root.killed = o.w.now
 				o.w.trace.note("the kill switch is acknowledged")
 			}
-			o.must("S17", s.Order.Verb == events.OrderKill || s.Order.Verb == events.OrderUnkill || !kept || o.keyed(s.Order.Key), "the order %s was acknowledged and is not stored", s.ID)
+			o.must("S17", s.Order.Verb == events.OrderKill || s.Order.Verb == events.OrderUnkill || !kept || p == nil || p.keyed(s.Order.Key), "the order %s was acknowledged and is not stored", s.ID)
 			continue
 		}
 		n++

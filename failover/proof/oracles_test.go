@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -18,8 +19,13 @@ import (
 
 // oracles look at every save, send and landing. What they know comes from the
 // truth of the world and from what was stored, never from an engine's memory.
+//
+// Each group has its own; the first is the root, which the world talks to. What is
+// known by circuit, gateway, connection or write is shared by all.
 type oracles struct {
 	w                *world
+	root             *oracles
+	peers            []*oracles // root only: all of them, the root first
 	group            topology.Group
 	rec              record.Group           // as last stored
 	stopped          bool                   // the kill switch is stored
@@ -83,6 +89,7 @@ type intent struct {
 	tag    string
 	settle bool
 	at     time.Time
+	group  string
 	killed bool // stored while the kill switch was stored
 	lost   bool // the record went back behind it
 }
@@ -93,22 +100,63 @@ type stranger struct {
 }
 
 func newOracles(w *world) *oracles {
-	return &oracles{w: w, group: w.est.Groups[0], decided: map[int64]*decision{}, intents: map[string]intent{}, ordered: map[string]int64{},
+	root := &oracles{w: w, group: w.est.Groups[0], decided: map[int64]*decision{}, intents: map[string]intent{}, ordered: map[string]int64{},
 		good: map[string][]time.Time{}, bad: map[string][]time.Time{}, alien: map[string]*stranger{}, memories: map[string]memory{}, future: map[string]bool{}, heard: map[string][]time.Time{}, ours: map[string]version{}, taint: map[string]bool{}, told: map[string]time.Time{},
 		telling: map[string]map[string]time.Time{}, checks: map[string]int{}}
+	root.root, root.peers = root, []*oracles{root}
+	for _, g := range w.est.Groups[1:] {
+		peer := *root
+		peer.group, peer.decided, peer.ordered, peer.peers = g, map[int64]*decision{}, map[string]int64{}, nil
+		root.peers = append(root.peers, &peer)
+	}
+	return root
+}
+
+// of returns the oracles of the group that a gateway belongs to.
+func (o *oracles) of(gateway string) *oracles {
+	for _, p := range o.root.peers {
+		if slices.Contains(p.group.Gateways, gateway) {
+			return p
+		}
+	}
+	return o.root
+}
+
+// named returns the oracles of a group.
+func (o *oracles) named(group string) *oracles {
+	for _, p := range o.root.peers {
+		if p.group.Name == group {
+			return p
+		}
+	}
+	return nil
+}
+
+// decisions counts those of all groups.
+func (o *oracles) decisions() (n int) {
+	for _, p := range o.root.peers {
+		n += len(p.decided)
+	}
+	return n
+}
+
+// mine reports whether a connection is one of the group's.
+func (o *oracles) mine(id string) bool {
+	c := o.w.azure.conns[id]
+	return c != nil && slices.Contains(o.group.Gateways, c.gateway)
 }
 
 // must notes a check and what it found.
 func (o *oracles) must(id string, ok bool, format string, args ...any) {
-	o.checks[id]++
+	o.root.checks[id]++
 	if ok {
 		return
 	}
 	f := finding{id, fmt.Sprintf(format, args...), o.w.now}
-	o.found = append(o.found, f)
+	o.root.found = append(o.root.found, f)
 	o.w.trace.note("VIOLATED %s: %s", id, f.text)
 	o.w.trace.mark(mark{lane: "world", what: "violated", text: id + ": " + f.text})
-	if len(o.found) > 20 {
+	if len(o.root.found) > 20 {
 		o.w.over = true
 	}
 }
@@ -134,16 +182,20 @@ func (o *oracles) saved(i *instance, doc record.Document) {
 		if json.Unmarshal(doc.Body, &e) != nil {
 			return
 		}
-		if o.stopped = e.Killed != nil; !o.stopped {
-			o.killed = time.Time{}
+		if o.root.stopped = e.Killed != nil; !o.root.stopped {
+			o.root.killed = time.Time{}
 		}
-	case record.GroupKey(o.group.Name):
+	default:
+		p := o.named(strings.TrimPrefix(doc.Key, record.GroupKey("")))
+		if p == nil {
+			return
+		}
 		var g record.Group
 		if err := json.Unmarshal(doc.Body, &g); err != nil {
 			o.must("record", false, "the group's document cannot be read: %v", err)
 			return
 		}
-		o.saveGroup(i, g)
+		p.saveGroup(i, g)
 	}
 }
 
@@ -194,12 +246,12 @@ func (o *oracles) decide(i *instance, g record.Group, op *record.Operation) {
 	for _, id := range sortedKeys(w.azure.flying) {
 		f := w.azure.flying[id]
 		in, known := o.intents[id]
-		if !known || in.lost || f.over || (!f.lands.IsZero() && f.lands.After(f.intentAt.Add(w.swarm.pace.Landing))) {
+		if !known || in.lost || in.group != o.group.Name || f.over || (!f.lands.IsZero() && f.lands.After(f.intentAt.Add(w.swarm.pace.Landing))) {
 			continue
 		}
 		o.must("S6", in.epoch >= previous && !in.settle, "epoch %d is decided while %s of epoch %d may still land (the last decision was %d)", d.epoch, f, in.epoch, previous)
 	}
-	o.must("S13", o.killed.IsZero(), "epoch %d is decided %s after the kill switch was acknowledged", d.epoch, w.now.Sub(o.killed))
+	o.must("S13", o.root.killed.IsZero(), "epoch %d is decided %s after the kill switch was acknowledged", d.epoch, w.now.Sub(o.root.killed))
 	automatic := d.by == "" && d.kind != policy.KindSettle
 	if automatic {
 		o.must("S13", o.paused.IsZero() || o.paused.After(o.w.now.Add(-time.Second)), "epoch %d is decided although the group is paused", d.epoch)
@@ -235,6 +287,11 @@ func (o *oracles) decide(i *instance, g record.Group, op *record.Operation) {
 		}
 	}
 	o.must("S12", recent <= w.swarm.limits(w.quiet).OperationsPerHour, "%d automatic moves in an hour, %d are allowed", recent, w.swarm.perHour)
+	for _, p := range o.root.peers { // one that began a moment ago may not have been seen
+		other := p.rec.Operation
+		o.must("S12", p == o || w.quiet || w.swarm.groups < 2 || other == nil || other.Status == record.AwaitingApproval || other.Stamps.Decide.After(d.look.Add(-time.Minute)),
+			"epoch %d is decided while an operation of group %s runs, one at once is allowed", d.epoch, p.group.Name)
+	}
 	alive := false
 	for _, c := range o.group.Circuits() {
 		alive = alive || within(o.good[c], d.look.Add(-10*time.Minute), w.now)
@@ -242,7 +299,7 @@ func (o *oracles) decide(i *instance, g record.Group, op *record.Operation) {
 	o.must("S15", alive, "epoch %d is decided although nothing good was heard of any circuit for 10 minutes", d.epoch)
 	for _, id := range sortedKeys(o.alien) {
 		s := o.alien[id]
-		if w.swarm.drift == policy.DriftAsk && !slices.Contains(d.over, policy.Drifted) && w.azure.conns[id].weight == s.weight {
+		if o.mine(id) && w.swarm.drift == policy.DriftAsk && !slices.Contains(d.over, policy.Drifted) && w.azure.conns[id].weight == s.weight {
 			o.must("S16", s.seen.IsZero() || d.look.Before(s.seen.Add(2*time.Minute)), "epoch %d is decided over the weight %d that others gave %s", d.epoch, s.weight, short(id))
 		}
 	}
@@ -270,7 +327,7 @@ func (o *oracles) steps(i *instance, g record.Group, op *record.Operation) {
 	for k, s := range op.Steps {
 		if s.Phase == executor.Intent {
 			if _, known := o.intents[s.WriteID]; !known {
-				o.intents[s.WriteID] = intent{epoch: op.Plan.Epoch, conn: s.Connection, to: s.To.Weight, tag: s.To.Epoch, settle: op.Plan.Settle, at: w.now, killed: !o.killed.IsZero()}
+				o.intents[s.WriteID] = intent{epoch: op.Plan.Epoch, conn: s.Connection, to: s.To.Weight, tag: s.To.Epoch, settle: op.Plan.Settle, at: w.now, group: o.group.Name, killed: !o.root.killed.IsZero()}
 			}
 		}
 		before := o.step(op.ID, k)

@@ -36,7 +36,7 @@ func (w *world) people() {
 
 func (w *world) order1(n int, o events.Order) {
 	if o.Verb == events.OrderResume {
-		w.judge.resumed()
+		w.judge.resumed(o.Group)
 	}
 	w.trace.note("p%d orders %s", n, o.Verb)
 	o.By, o.Key = "p"+strconv.Itoa(n), "key-"+strconv.Itoa(n)
@@ -44,7 +44,8 @@ func (w *world) order1(n int, o events.Order) {
 }
 
 func (w *world) drawOrder(n int) events.Order {
-	o := events.Order{Group: "east"}
+	groups := w.est.Groups
+	o := events.Order{Group: groups[w.draw("people", n, "group")%uint64(len(groups))].Name}
 	if w.swarm.mode == "approve" && w.draw("people", n, "approve")%2 == 0 {
 		o.Verb = events.OrderApprove
 		return o
@@ -136,29 +137,33 @@ func (w *world) calm() {
 		}
 	}
 	n := 300000
-	lift := func(verb events.Verb) {
+	lift := func(verb events.Verb, group string) {
 		n++
-		w.order1(n, events.Order{Verb: verb, Group: map[bool]string{true: "", false: "east"}[verb == events.OrderUnkill]})
+		w.order1(n, events.Order{Verb: verb, Group: group})
 	}
 	w.after(2*time.Minute+30*time.Second, func() {
-		lift(events.OrderUnkill)
-		lift(events.OrderResume)
-		lift(events.OrderAcknowledge)
+		lift(events.OrderUnkill, "")
+		for _, g := range w.est.Groups {
+			lift(events.OrderResume, g.Name)
+			lift(events.OrderAcknowledge, g.Name)
+		}
 	})
 	var tidy func()
 	tidy = func() {
 		if w.judge.resting {
 			return
 		}
-		g := w.judge.rec
-		for _, id := range sortedKeys(g.Drift) {
-			w.azure.foreign(id, g.Drift[id].Weight, g.Drift[id].Epoch, "")
-		}
-		if op := g.Operation; op != nil && op.Status == "waiting" {
-			lift(events.OrderApprove)
-		}
-		if g.Operation == nil && (w.swarm.manual || g.Drill != "") && !slices.Equal(g.Active, w.est.Groups[0].Home()) && w.truth.ok(w.est.Groups[0].Home()[0], w.now) {
-			lift(events.OrderFailback)
+		for _, p := range w.judge.peers {
+			g := p.rec
+			for _, id := range sortedKeys(g.Drift) {
+				w.azure.foreign(id, g.Drift[id].Weight, g.Drift[id].Epoch, "")
+			}
+			if op := g.Operation; op != nil && op.Status == "waiting" {
+				lift(events.OrderApprove, p.group.Name)
+			}
+			if g.Operation == nil && (w.swarm.manual || g.Drill != "") && !slices.Equal(g.Active, p.group.Home()) && w.truth.ok(p.group.Home()[0], w.now) {
+				lift(events.OrderFailback, p.group.Name)
+			}
 		}
 		w.after(time.Minute, tidy)
 	}

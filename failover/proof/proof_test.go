@@ -75,7 +75,7 @@ func TestExplore(t *testing.T) {
 	decisions, points := 0, 0
 	checks := map[string]int{}
 	sweepSeeds(*first, n, force, func(w *world) bool {
-		decisions += len(w.judge.decided)
+		decisions += w.judge.decisions()
 		points += w.points
 		for k, v := range w.judge.checks {
 			checks[k] += v
@@ -100,6 +100,9 @@ func TestExplore(t *testing.T) {
 func force(w *world) {
 	if *forced == "" {
 		return
+	}
+	if *forced == "two-groups" {
+		w.swarm.groups = 2
 	}
 	for _, most := range []map[string]float64{kinds(), rare()} {
 		if rate, known := most[*forced]; known {

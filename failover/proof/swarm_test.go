@@ -126,6 +126,8 @@ func drawSwarm(w *world) swarm {
 	s.every, s.beat = 30*time.Second, 15*time.Second
 	if num(5) < 2 {
 		s.storm()
+	} else if w.draw("swarm", 0, "groups")%4 == 0 {
+		s.groups = 2
 	}
 	return s
 }
@@ -156,7 +158,7 @@ func (s *swarm) rules() map[string]failover.GroupRules {
 	if s.manual {
 		r.Policy.Failback.Mode = policy.FailbackManual
 	}
-	return map[string]failover.GroupRules{"east": r}
+	return map[string]failover.GroupRules{"east": r, "west": r}
 }
 
 // limits returns the blast radius; in the quiet phase it is wide, so that only the
@@ -164,6 +166,9 @@ func (s *swarm) rules() map[string]failover.GroupRules {
 func (s *swarm) limits(quiet bool) policy.Limits {
 	if quiet {
 		return policy.Limits{OperationsAtOnce: 4, OperationsPerHour: 1000}
+	}
+	if s.groups > 1 {
+		return policy.Limits{OperationsAtOnce: 1, OperationsPerHour: s.perHour}
 	}
 	return policy.Limits{OperationsAtOnce: 2, OperationsPerHour: s.perHour}
 }
@@ -211,6 +216,24 @@ func (s *swarm) estate() (topology.Estate, map[string]int32) {
 		g.Tiers = append(g.Tiers, []string{name})
 	}
 	est.Groups = []topology.Group{g}
+	if s.groups > 1 {
+		s.second(&est, weights, names)
+	}
 	est.Sort()
 	return est, weights
+}
+
+// second adds a group of one gateway that uses the same circuits, with another home.
+func (s *swarm) second(est *topology.Estate, weights map[string]int32, names []string) {
+	gw := topology.Gateway{ID: sub + "virtualnetworkgateways/gw9", Kind: topology.VNet, Region: "westus"}
+	est.Gateways = append(est.Gateways, gw)
+	g := topology.Group{Name: "west", Gateways: []string{gw.ID}}
+	for i := range names {
+		name := names[(i+1)%len(names)]
+		g.Tiers = append(g.Tiers, []string{name})
+		id := sub + "connections/gw9-" + name
+		est.Connections = append(est.Connections, topology.Connection{ID: id, Gateway: gw.ID, Circuit: sub + "expressroutecircuits/er-" + name})
+		weights[id] = int32(200 - 50*i)
+	}
+	est.Groups = append(est.Groups, g)
 }
