@@ -69,7 +69,7 @@ ERFAILOVER_KEY).`,
 	}
 	p := c.PersistentFlags()
 	p.StringVar(&f.config, "config", "", "the configuration that names the record (default: ERFAILOVER_CONFIG)")
-	p.StringVar(&f.url, "url", "", "ask a running program instead of the record: where it answers, without /api")
+	p.StringVar(&f.url, "url", "", "ask a running program instead of the record: where it answers, without /api (default, where no configuration is named: ERFAILOVER_URL)")
 	p.DurationVar(&f.timeout, "timeout", 20*time.Second, "for one try of one call, with --url")
 	c.Flags().StringVar(&format, "format", "", "html, markdown or json (default: as the name of --out ends, else html)")
 	c.Flags().StringVar(&out, "out", "", "write to this file instead of the screen")
@@ -156,6 +156,9 @@ func verifyReport(ctx context.Context, f reportFlags, name string, w, warn io.Wr
 // facts loads an operation with the whole journal of its group. Without such an
 // operation, the journal is that of group, if it is named.
 func (f reportFlags) facts(ctx context.Context, id, group string, warn io.Writer) (report.Truth, error) {
+	if f.url == "" && f.config == "" && os.Getenv("ERFAILOVER_CONFIG") == "" {
+		f.url = os.Getenv("ERFAILOVER_URL") // as for every other command
+	}
 	if f.url != "" {
 		return f.remoteFacts(ctx, id, group)
 	}

@@ -174,6 +174,11 @@ func TestReportOverTheAPI(t *testing.T) {
 			t.Errorf("%q: exit %d, %s", from, code, text)
 		}
 	}
+	t.Setenv("ERFAILOVER_CONFIG", "") // nothing is named: the program that every other command asks
+	t.Setenv("ERFAILOVER_URL", srv.URL)
+	if code, text := runReport(t, op.ID, "--out", name); code != exitDone || !strings.Contains(text, "5 journal entries") {
+		t.Errorf("exit %d, %s", code, text)
+	}
 	if code, text := runReport(t, "op-9", "--url", srv.URL); code != exitFailed || !strings.Contains(text, "find the operation") {
 		t.Errorf("exit %d, %s", code, text)
 	}

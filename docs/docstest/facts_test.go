@@ -229,8 +229,8 @@ func TestTelemetryIsWritten(t *testing.T) {
 	}
 	same(t, "instruments", written, real)
 	written, real = nil, nil
-	for _, m := range regexp.MustCompile(`trace\.Work\{Name: "([\w ]+)"`).FindAllStringSubmatch(source(t), -1) {
-		real = append(real, m[1])
+	for _, m := range regexp.MustCompile(`trace\.Work\{Name: "([\w ]+)"|\bname :?= "([a-z]+ [a-z]+)"`).FindAllStringSubmatch(source(t), -1) {
+		real = append(real, m[1]+m[2])
 	}
 	for _, row := range rows(section(t, "docs/operations.md", "### Spans")) {
 		written = append(written, code(row[0]))

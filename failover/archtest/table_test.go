@@ -93,7 +93,7 @@ var table = map[string]row{
 	"failover/probe":             {kind: free, ours: []string{topology, "events"}},
 	"failover/notify":            {kind: free, ours: []string{record, report, "events", fault}, others: []string{azure, backoff, jsonv2}},
 	tracing:                      {std: []string{"context"}}, // context: the Tracer port
-	"failover/telemetry":         {kind: free, ours: []string{tracing, executor, fault}, others: []string{otel, protowire}},
+	"failover/telemetry":         {kind: free, ours: []string{tracing, executor, planner, fault}, others: []string{otel, protowire}},
 	"handlers":                   {kind: free, ours: []string{"failover", "failover/drill", "events", record, report, config, tracing, fault}, others: []string{zerolog, jsonv2, oidc, jose, promet}},
 	"handlers/page":              {kind: free, ours: []string{record, report, policy, planner, health, executor, topology, "events", fault}, others: []string{jsonv2}},
 	"handlers/appzip":            {kind: free, others: []string{jsonv2}},

@@ -2,10 +2,12 @@ package telemetry
 
 import (
 	"context"
+	"strconv"
 	"strings"
 	"time"
 
 	"erfailover/failover/executor"
+	"erfailover/failover/planner"
 	"erfailover/failover/trace"
 )
 
@@ -23,7 +25,11 @@ func (n network) Begin(ctx context.Context, writes []executor.Write) []executor.
 	began := time.Now()
 	spans := make([]trace.Span, len(writes))
 	for i, w := range writes {
-		_, spans[i] = n.t.Begin(ctx, trace.Work{Name: "write weight", Kind: trace.Client, Attrs: about(w)})
+		name := "write weight"
+		if w.Kind != planner.SetWeight {
+			name = "pull lever"
+		}
+		_, spans[i] = n.t.Begin(ctx, trace.Work{Name: name, Kind: trace.Client, Attrs: about(w)})
 	}
 	out := n.Network.Begin(ctx, writes)
 	for i, b := range out {
@@ -37,8 +43,12 @@ func (n network) Begin(ctx context.Context, writes []executor.Write) []executor.
 	return out
 }
 
-// about names a write: the connection by its name, not its whole ID.
+// about names a write: the connection, or what a lever is pulled on, by its name and
+// not its whole ID.
 func about(w executor.Write) []trace.Attr {
+	if w.Kind != planner.SetWeight {
+		return []trace.Attr{trace.Text(trace.KeyConnection, short(w.Connection)), trace.Text(trace.KeyWrite, w.ID), trace.Text(trace.KeyLever, string(w.Kind)), trace.Text(trace.KeyCut, strconv.FormatBool(w.Cut))}
+	}
 	return []trace.Attr{trace.Text(trace.KeyConnection, short(w.Connection)), trace.Text(trace.KeyWrite, w.ID),
 		trace.Number(trace.KeyFrom, int64(w.From)), trace.Number(trace.KeyTo, int64(w.To))}
 }

@@ -94,6 +94,8 @@ const (
 	KeyConnection = "erfailover.connection"
 	KeyFrom       = "erfailover.weight.from"
 	KeyTo         = "erfailover.weight.to"
+	KeyLever      = "erfailover.lever"
+	KeyCut        = "erfailover.lever.cut"
 	KeyOutcome    = "erfailover.outcome"
 	KeyCount      = "erfailover.count"
 	KeyRequest    = "erfailover.azure.correlation_id" // x-ms-correlation-request-id of the answer
