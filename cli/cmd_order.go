@@ -16,6 +16,8 @@ import (
 type orderFlags struct {
 	to        string
 	from      string
+	lever     string
+	link      string
 	makeHome  bool
 	overrides []string
 	breakIt   bool
@@ -33,6 +35,8 @@ type body struct {
 	Verb      string    `json:"verb,omitzero"` // in a plan only
 	To        string    `json:"to,omitzero"`
 	From      string    `json:"from,omitzero"`
+	Lever     string    `json:"lever,omitzero"`
+	Link      string    `json:"link,omitzero"`
 	MakeHome  bool      `json:"make_home,omitzero"`
 	Operation string    `json:"operation,omitzero"`
 	Plan      string    `json:"plan,omitzero"`
@@ -44,7 +48,7 @@ type body struct {
 }
 
 func (o orderFlags) body() body {
-	return body{To: o.to, From: o.from, MakeHome: o.makeHome, Reason: o.reason, Overrides: o.overrides, Break: o.breakIt, Plan: o.plan}
+	return body{To: o.to, From: o.from, Lever: o.lever, Link: o.link, MakeHome: o.makeHome, Reason: o.reason, Overrides: o.overrides, Break: o.breakIt, Plan: o.plan}
 }
 
 // moving adds the flags of the orders that move traffic.
@@ -53,6 +57,13 @@ func (o *orderFlags) moving(c *cobra.Command) {
 	f.StringVar(&o.to, "to", "", "the circuit to move to (default: the policy chooses)")
 	f.StringSliceVar(&o.overrides, "override", nil, "guards to override, by name, for this one operation; explain names them")
 	f.BoolVar(&o.breakIt, "break", false, "break-glass: may override last-path too; needs --reason")
+}
+
+// levers adds the flags of the orders that may cut a path instead of moving weights.
+func (o *orderFlags) levers(c *cobra.Command, names string) {
+	f := c.Flags()
+	f.StringVar(&o.lever, "lever", "", "pull this lever instead of moving weights: "+names)
+	f.StringVar(&o.from, "cut", "", "with --lever: the circuit to cut (default: the first that carries)")
 }
 
 // later adds the flag of the orders that may be given for a time to come.
@@ -77,9 +88,17 @@ func orderCommands() []*cobra.Command {
 	switchover := groupOrder("switchover", "switchover GROUP", "Move as planned work; every guard applies", true, func(c *cobra.Command, o *orderFlags) {
 		c.Flags().BoolVar(&o.makeHome, "make-home", false, "the new circuit becomes home for good")
 	})
+	failover := groupOrder("failover", "failover GROUP", "The circuit is bad: move away from it", true, func(c *cobra.Command, o *orderFlags) {
+		o.levers(c, "disconnect, peering")
+	})
+	drill := groupOrder("drill", "drill GROUP", "Rehearse a failover; failback ends it, and so does its deadline", true, func(c *cobra.Command, o *orderFlags) {
+		o.levers(c, "disconnect, link")
+		c.Flags().StringVar(&o.link, "link", "", "with --lever link: the link to cut, primary or secondary")
+		c.Flags().DurationVar(&o.span, "limit", 0, "it is undone after this")
+	})
 	return []*cobra.Command{
-		planCommand(), move("failover", "The circuit is bad: move away from it"), switchover, move("failback", "Move home"),
-		groupOrder("drill", "drill GROUP", "Rehearse a failover; failback ends it, and so does its deadline", true, span("limit", "it is undone after this")),
+		planCommand(), failover, switchover, move("failback", "Move home, and put back what a lever cut"),
+		drill,
 		evacuateCommand(),
 		groupOrder("pause", "pause GROUP", "No automatic decision for this group", false, span("for", "how long; 0: until resumed")),
 		groupOrder("resume", "resume GROUP", "End a pause", false, nil),

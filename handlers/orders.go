@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"path"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -32,16 +33,18 @@ const (
 // orderBody is what a person may say in an order. Which fields a verb takes is
 // checked by check; a field that it does not take is refused, never ignored.
 type orderBody struct {
-	To        string    `json:"to,omitzero"`         // the circuit to move to; absent lets the policy choose
-	From      string    `json:"from,omitzero"`       // evacuate: the peering location or provider to leave
-	MakeHome  bool      `json:"make_home,omitzero"`  // switchover: the new circuit becomes home
-	Operation string    `json:"operation,omitzero"`  // approve, cancel: the operation meant; cancel: or the scheduled order
-	Plan      string    `json:"plan,omitzero"`       // approve: the plan that was read; needed
-	Reason    string    `json:"reason,omitzero"`     // why, in the person's words; at most 512 bytes
-	Overrides []string  `json:"overrides,omitempty"` // reason codes of guards to override, by name
-	Break     bool      `json:"break,omitzero"`      // break-glass: may override last-path too; needs a reason
-	Until     time.Time `json:"until,omitzero"`      // pause, kill, drill: when it ends by itself
-	NotBefore time.Time `json:"not_before,omitzero"` // switchover, failback, evacuate, drill: not now but then, by the guards of then
+	To        string       `json:"to,omitzero"`         // the circuit to move to; absent lets the policy choose
+	From      string       `json:"from,omitzero"`       // evacuate: the peering location or provider to leave; with a lever: the circuit to cut, absent is the first that carries
+	Lever     events.Lever `json:"lever,omitzero"`      // drill: disconnect or link; failover: disconnect or peering; absent moves weights
+	Link      events.Link  `json:"link,omitzero"`       // with lever link: primary or secondary
+	MakeHome  bool         `json:"make_home,omitzero"`  // switchover: the new circuit becomes home
+	Operation string       `json:"operation,omitzero"`  // approve, cancel: the operation meant; cancel: or the scheduled order
+	Plan      string       `json:"plan,omitzero"`       // approve: the plan that was read; needed
+	Reason    string       `json:"reason,omitzero"`     // why, in the person's words; at most 512 bytes
+	Overrides []string     `json:"overrides,omitempty"` // reason codes of guards to override, by name
+	Break     bool         `json:"break,omitzero"`      // break-glass: may override last-path too; needs a reason
+	Until     time.Time    `json:"until,omitzero"`      // pause, kill, drill: when it ends by itself
+	NotBefore time.Time    `json:"not_before,omitzero"` // switchover, failback, evacuate, drill: not now but then, by the guards of then
 }
 
 // fields says which fields a verb may carry besides the reason.
@@ -82,7 +85,7 @@ func (b orderBody) check(v events.Verb, now time.Time) []problemField {
 	}
 	f := takes(v)
 	deny(!f.move && b.To != "", "/to")
-	deny(!f.from && b.From != "", "/from")
+	deny(!f.from && !b.Lever.Cuts() && b.From != "", "/from")
 	deny(!f.move && len(b.Overrides) > 0, "/overrides")
 	deny(!f.move && b.Break, "/break")
 	deny(!f.home && b.MakeHome, "/make_home")
@@ -90,6 +93,7 @@ func (b orderBody) check(v events.Verb, now time.Time) []problemField {
 	deny(v != events.OrderApprove && b.Plan != "", "/plan")
 	deny(!f.until && !b.Until.IsZero(), "/until")
 	bad = append(bad, b.checkTime(v, now)...)
+	bad = append(bad, b.checkLever(v)...)
 	name("/to", b.To)
 	name("/operation", b.Operation)
 	name("/plan", b.Plan)
@@ -139,6 +143,32 @@ func (b orderBody) checkTime(v events.Verb, now time.Time) []problemField {
 	return nil
 }
 
+// checkLever returns what is wrong with the lever and the link. An order that the
+// engine would refuse for its form is refused here, by field.
+func (b orderBody) checkLever(v events.Verb) []problemField {
+	var bad []problemField
+	takes := map[events.Verb][]events.Lever{
+		events.OrderDrill:    {events.LeverWeight, events.LeverDisconnect, events.LeverLink},
+		events.OrderFailover: {events.LeverWeight, events.LeverDisconnect, events.LeverPeering},
+	}[v]
+	switch {
+	case b.Lever != "" && len(takes) == 0:
+		bad = append(bad, problemField{"/lever", "", fmt.Sprintf("nothing; %q does not take it", string(v))})
+	case b.Lever != "" && !slices.Contains(takes, b.Lever):
+		bad = append(bad, problemField{"/lever", string(b.Lever), fmt.Sprintf("one of %v for %q", takes, string(v))})
+	}
+	switch {
+	case b.Lever == events.LeverLink && b.Link != events.Primary && b.Link != events.Secondary:
+		bad = append(bad, problemField{"/link", string(b.Link), "primary or secondary"})
+	case b.Lever != events.LeverLink && b.Link != "":
+		bad = append(bad, problemField{"/link", "", "nothing without lever link"})
+	}
+	if b.Lever.Cuts() && b.From != "" && !isName(b.From) {
+		bad = append(bad, problemField{"/from", b.From, "the circuit to cut"})
+	}
+	return bad
+}
+
 // words says whether s is 1 to max bytes of text on one line.
 func words(s string, max int) bool {
 	return strings.TrimSpace(s) != "" && len(s) <= max && utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool { return r < 0x20 || r == 0x7f })
@@ -173,7 +203,7 @@ func (s *server) readOrder(r request) (events.Order, error) {
 
 // order makes the order that a body asks for.
 func (b orderBody) order(v events.Verb, group string) events.Order {
-	return events.Order{Verb: v, Group: group, From: b.From, To: b.To, MakeHome: b.MakeHome, Operation: b.Operation, Plan: b.Plan,
+	return events.Order{Verb: v, Group: group, From: b.From, To: b.To, Lever: b.Lever, Link: b.Link, MakeHome: b.MakeHome, Operation: b.Operation, Plan: b.Plan,
 		Reason: b.Reason, Overrides: b.Overrides, Break: b.Break, Until: b.Until, NotBefore: b.NotBefore}
 }
 
