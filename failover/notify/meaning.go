@@ -60,6 +60,10 @@ func meaning(e record.Entry, m memory) (n notice, after memory, ok bool) {
 // words for what an operation does.
 func parseMove(e record.Entry) moving {
 	text, _, _ := strings.Cut(e.Text, " waits for approval")
+	text, _, _ = strings.Cut(text, " by lever ")
+	if kind, circuit, oneLink := strings.Cut(text, " on one link of "); oneLink {
+		return moving{ID: e.Operation, Kind: kind, From: []string{circuit}, To: []string{circuit}}
+	}
 	kind, rest, _ := strings.Cut(text, " from ")
 	from, to, _ := strings.Cut(rest, " to ")
 	split := func(s string) []string {
@@ -110,6 +114,9 @@ func operationMeaning(e record.Entry, m memory) (notice, bool) {
 			return notice{}, false
 		}
 		n.topics, n.severity, n.urgent, n.title = []Topic{Failure}, Critical, true, "a weight could not be written"
+		if e.Fields["lever"] != "" {
+			n.title = "a lever could not be pulled"
+		}
 	default:
 		return notice{}, false
 	}
@@ -160,12 +167,36 @@ func drillMeaning(e record.Entry) (notice, bool) {
 	return n, true
 }
 
+// leverMeaning is about what was cut, and whether it comes back.
+func leverMeaning(e record.Entry, n notice) (notice, bool) {
+	resource := e.Fields["resource"]
+	n.trouble = "lever-" + record.Clean(resource[strings.LastIndexByte(resource, '/')+1:], maxWord)
+	n.next = append(n.next, "erfailover failback "+e.Group)
+	switch strings.TrimPrefix(e.Code, "lever.") {
+	case "armed":
+		n.title, n.severity = "a path is cut on purpose", Warning
+	case "due":
+		n.title = "what was cut is put back"
+	case "back":
+		n.title, n.severity = "what was cut is back", Resolved
+	case "stuck":
+		n.topics, n.title, n.severity, n.urgent = []Topic{Operation, Failure}, "what was cut does not go back", Critical, true
+		n.next = append(n.next, "erfailover break-glass")
+	default:
+		return notice{}, false
+	}
+	return n, true
+}
+
 // otherMeaning is about orders, pauses, drift and what stops us from working.
 func otherMeaning(e record.Entry) (notice, bool) {
 	n := notice{topics: []Topic{Operation}, severity: Info, next: []string{"erfailover status " + e.Group}}
 	refused := func(title, trouble string) {
 		n.topics, n.severity, n.title, n.trouble = []Topic{Refusal}, Warning, title, trouble
 		n.next = []string{"erfailover explain " + e.Group}
+	}
+	if strings.HasPrefix(e.Code, "lever.") {
+		return leverMeaning(e, n)
 	}
 	switch e.Code {
 	case "order.accepted":
