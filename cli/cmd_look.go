@@ -197,6 +197,8 @@ func doing(g report.GroupStatus, now time.Time) cell {
 			}
 		}
 		return cell{fmt.Sprintf("%s to %s: %s, %d of %d writes done, %s", g.Operation.Kind, strings.Join(g.Operation.To, ", "), g.Operation.Status, done, len(g.Operation.Steps), g.Operation.ID), yellow}
+	case len(g.Levers) > 0:
+		return cell{"LEVER: " + g.Levers[0].Text(), yellow}
 	case g.Paused.Holds(now):
 		return cell{"paused by " + g.Paused.By + ": " + g.Paused.Reason, yellow}
 	case len(g.Verdict.From) > 0 && g.Verdict.Action == "hold":

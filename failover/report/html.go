@@ -86,7 +86,7 @@ func draw(o Operation) drawing {
 			continue
 		}
 		from, to := s.BegunAt.Sub(zero).Milliseconds(), s.DoneAt.Sub(zero).Milliseconds()
-		row(record.Clean(leaf(s.Connection), 22), "write", from, to, fmt.Sprintf("%d → %d, %s", s.From, s.To, span(to-from)))
+		row(record.Clean(leaf(s.Connection), 22), "write", from, to, s.Change()+", "+span(to-from))
 	}
 	d.Foot = drawHead + drawRow*len(d.Bars)
 	d.Height = d.Foot + 20
@@ -166,9 +166,15 @@ func (o Operation) changes() []gateway {
 		case executor.Intent, executor.Sent, executor.Check:
 			c.Ended, c.Detail = "not read back yet", trouble(s)
 		}
+		if s.Lever != "" {
+			c.Ended = s.Change() + ", " + c.Ended
+		}
 		switch {
 		case s.BegunAt.IsZero() && s.Attempts == 0:
 			c.During = "nothing was sent"
+		case s.Lever != "":
+			from, to := s.ends()
+			c.During = from + " or " + to
 		case s.BegunAt.IsZero():
 			c.During = fmt.Sprintf("%d or %d; no request was seen accepted", s.From, s.To)
 		case s.DoneAt.IsZero():

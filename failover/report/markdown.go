@@ -39,7 +39,8 @@ func (o Operation) Markdown() string {
 		if s.Phase == executor.Failed {
 			how += ": " + s.Error
 		}
-		fmt.Fprintf(&b, "| %s | %s | %d | %d | %s | %d | %s | %s |\n", cell(s.Connection[strings.LastIndexByte(s.Connection, '/')+1:]), cell(s.Circuit), s.From, s.To, cell(how), s.Attempts, stamp(s.DoneAt), cell(s.Correlation))
+		from, to := s.ends()
+		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %d | %s | %s |\n", cell(s.Connection[strings.LastIndexByte(s.Connection, '/')+1:]), cell(s.Circuit), from, to, cell(how), s.Attempts, stamp(s.DoneAt), cell(s.Correlation))
 	}
 	b.WriteString("\n## Recovery ledger\n\n| stage | at | took | since the signal | what it ends with |\n|---|---|---|---|---|\n")
 	for _, s := range o.Ledger.Stages {

@@ -1,13 +1,16 @@
 package report
 
 import (
+	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"erfailover/events"
 	"erfailover/failover/executor"
 	"erfailover/failover/health"
+	"erfailover/failover/planner"
 	"erfailover/failover/policy"
 	"erfailover/failover/record"
 	"erfailover/failover/topology"
@@ -45,6 +48,7 @@ type GroupStatus struct {
 	VerdictAt   time.Time        `json:"verdict_at,omitzero"`
 	Epoch       int64            `json:"epoch"`
 	OpenIntents int              `json:"open_intents"`
+	Levers      []Pulled         `json:"levers,omitempty"` // paths that are cut on purpose, or not yet known to be back
 	Drifted     []string         `json:"drifted,omitempty"`
 	Circuits    []health.Belief  `json:"circuits"` // in order of preference
 	Weights     []Weight         `json:"weights"`
@@ -66,6 +70,36 @@ type Scheduled struct {
 	Reason    string      `json:"reason,omitzero"`
 	At        time.Time   `json:"at"` // when it was ordered
 	NotBefore time.Time   `json:"not_before"`
+}
+
+// Pulled is one lever that is pulled: what is cut, until when, and whether it is being
+// put back.
+type Pulled struct {
+	Lever     policy.Lever `json:"lever"`
+	Resource  string       `json:"resource"` // the gateway or circuit
+	Circuits  []string     `json:"circuits"`
+	Survivors []string     `json:"survivors"` // carry meanwhile
+	Link      string       `json:"link,omitzero"`
+	Operation string       `json:"operation"`
+	At        time.Time    `json:"at"`
+	Deadline  time.Time    `json:"deadline"`     // any instance puts it back after this
+	Due       time.Time    `json:"due,omitzero"` // since when it is being put back
+	Why       string       `json:"why,omitzero"`
+	Error     string       `json:"error,omitzero"` // of the newest try
+	Stuck     bool         `json:"stuck,omitzero"` // a person must look
+}
+
+// Text says it in one line.
+func (p Pulled) Text() string {
+	what := map[policy.Lever]string{policy.LeverDisconnect: leaf(p.Resource) + " has left the location of " + strings.Join(p.Circuits, ", "),
+		policy.LeverLink: "the " + p.Link + " link of " + strings.Join(p.Circuits, ", ") + " is cut", policy.LeverPeering: "the private peering of " + strings.Join(p.Circuits, ", ") + " is disabled"}[p.Lever]
+	switch {
+	case p.Stuck:
+		return what + ", and does not go back since " + p.Due.UTC().Format("15:04:05Z") + ": a person must look"
+	case !p.Due.IsZero():
+		return what + "; it is being put back: " + p.Why
+	}
+	return what + "; it is put back at " + p.Deadline.UTC().Format("2006-01-02 15:04:05Z") + ", whatever happens"
 }
 
 // Weight is one connection's weight now and at rest.
@@ -100,6 +134,12 @@ func groupStatus(in Input, g record.Group) GroupStatus {
 	}
 	for _, name := range topo.Circuits() {
 		s.Circuits = append(s.Circuits, view.Circuits[name])
+	}
+	for _, c := range g.Cuts {
+		if c.Gone.IsZero() {
+			s.Levers = append(s.Levers, Pulled{Lever: c.Lever, Resource: c.Pull.Connection, Circuits: c.Circuits, Survivors: c.Survivors, Link: c.Link, Operation: c.Operation,
+				At: c.At, Deadline: c.Deadline, Due: c.Due, Why: c.Why, Error: c.Back.Error, Stuck: !c.Stuck.IsZero()})
+		}
 	}
 	for _, o := range g.Scheduled {
 		s.Scheduled = append(s.Scheduled, Scheduled{ID: o.Signal, Verb: o.Order.Verb, From: o.Order.From, To: o.Order.To, By: o.Order.By,
@@ -170,6 +210,31 @@ type Step struct {
 	Correlation string         `json:"correlation,omitzero"`
 	Error       string         `json:"error,omitzero"`
 	Hint        string         `json:"hint,omitzero"`
+
+	Lever planner.StepKind `json:"lever,omitzero"` // what cuts, in place of a weight
+	Cut   bool             `json:"cut,omitzero"`   // levers: cut; false is put back
+}
+
+// ends returns what stands before and after the step, for people.
+func (s Step) ends() (from, to string) {
+	switch {
+	case s.Lever == planner.SetWeight:
+		return fmt.Sprint(s.From), fmt.Sprint(s.To)
+	case s.Cut:
+		return "in use", "cut"
+	}
+	return "cut", "in use"
+}
+
+// Change says what the step does, for people.
+func (s Step) Change() string {
+	switch {
+	case s.Lever == planner.SetWeight:
+		return fmt.Sprintf("%d → %d", s.From, s.To)
+	case s.Cut:
+		return "cut by " + string(s.Lever)
+	}
+	return "put back"
 }
 
 // MakeOperation makes the view of an operation.
@@ -181,7 +246,7 @@ func MakeOperation(op record.Operation, objective time.Duration) Operation {
 	}
 	for _, s := range op.Steps {
 		out.Steps = append(out.Steps, Step{
-			Connection: s.Connection, Gateway: s.Gateway, Circuit: s.Circuit, From: s.From.Weight, To: s.To.Weight, Phase: s.Phase,
+			Lever: s.Kind, Cut: s.Cut, Connection: s.Connection, Gateway: s.Gateway, Circuit: s.Circuit, From: s.From.Weight, To: s.To.Weight, Phase: s.Phase,
 			Attempts: s.Attempts, BegunAt: s.BegunAt, DoneAt: s.DoneAt, NotBefore: s.NotBefore, Correlation: s.Correlation, Error: s.Error, Hint: s.Hint,
 		})
 	}

@@ -175,7 +175,7 @@ func levelOf(g report.GroupStatus, now time.Time) level {
 		return busy
 	case down || g.Verdict.Has(policy.Blind) || g.Verdict.Has(policy.LastFailed) || g.Verdict.Has(policy.NoCandidate) || len(g.Active) == 0 && blind:
 		return bad
-	case doubt || blind || !g.AtHome || g.Paused.Holds(now) || len(g.Drifted) > 0 || g.OpenIntents > 0 || (g.Verdict.Action != policy.Hold && g.Verdict.Kind != policy.KindSettle):
+	case doubt || blind || !g.AtHome || g.Paused.Holds(now) || len(g.Drifted) > 0 || len(g.Levers) > 0 || g.OpenIntents > 0 || (g.Verdict.Action != policy.Hold && g.Verdict.Kind != policy.KindSettle):
 		return warn
 	}
 	return calm
@@ -246,6 +246,9 @@ func wrong(g report.GroupStatus, now time.Time) string {
 	}
 	if len(g.Drifted) > 0 {
 		parts = append(parts, "somebody else changed "+plural(len(g.Drifted), "weight"))
+	}
+	for _, l := range g.Levers {
+		parts = append(parts, l.Text())
 	}
 	if g.OpenIntents > 0 {
 		parts = append(parts, plural(g.OpenIntents, "older write")+" may still land")
