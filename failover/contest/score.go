@@ -8,7 +8,7 @@ import (
 
 // What the score calls by name.
 const (
-	settledFor = 5 * time.Minute  // a circuit that has worked for so long is left without need
+	settledFor = 5 * time.Minute  // a circuit with which nothing was wrong for so long is left without need
 	missedAt   = 10 * time.Minute // a dead path that is sat out for so long was missed
 	tooEarly   = 10 * time.Minute // a return to a home that fails again within this came too early
 )
@@ -20,8 +20,8 @@ type Score struct {
 	Returns int // decisions to go back home
 
 	Wrong    int // landings that moved traffic from a circuit that worked to one that did not
-	Needless int // decisions to leave a circuit that worked and had for 5 minutes
-	Late     int // decisions to leave a circuit that worked again, within 5 minutes of its trouble
+	Needless int // decisions to leave a circuit with which nothing was wrong for 5 minutes
+	Late     int // decisions to leave a circuit with which nothing was wrong any more, within 5 minutes of its trouble
 	Early    int // returns to a home that did not work, or failed again within 10 minutes
 	Missed   int // dead paths of 10 minutes and more, with a way out, that were sat out
 
@@ -74,8 +74,8 @@ func (s *score) decided(w *world, now time.Duration, from, to int) {
 	}
 	s.Moves++
 	switch {
-	case !w.at(from, now).works(w.params.Lossy):
-	case w.worked(from, now-settledFor, now):
+	case !w.at(from, now).clean():
+	case w.wasClean(from, now-settledFor, now):
 		s.Needless++
 		s.blame(w, now, from)
 	default:

@@ -54,8 +54,8 @@ func figures() []figure {
 // Legend says what the columns count, a line each.
 func Legend() []string {
 	return []string{
-		"wrong: a write moved traffic from a circuit that worked to one that did not. needless: a circuit was left that worked and had for 5 minutes",
-		"too late: a circuit was left that worked again. home too early: home did not work, or failed again within 10 minutes",
+		"wrong: a write moved traffic from a circuit that worked to one that did not. needless: a circuit was left with which nothing had been wrong for 5 minutes",
+		"too late: a circuit was left with which nothing was wrong any more. home too early: home did not work, or failed again within 10 minutes",
 		"missed: a dead path of 10 minutes and more was sat out although another circuit worked",
 		"on a dead path: Azure to on-premises, lost 5 % and more, while another circuit worked; other way: the same, on-premises to Azure, which follows 10 minutes after a move",
 		"to move: from a dead path whose routes stayed to having left it; withdrawn routes are moved by routing, for every policy alike",

@@ -131,6 +131,17 @@ func (w *world) at(c int, t time.Duration) effect {
 	return list[i].effect
 }
 
+// clean reports whether nothing at all is wrong with a circuit's traffic.
+func (e effect) clean() bool { return e.out == 0 && e.in == 0 && !e.noRoutes }
+
+// wasClean reports whether nothing at all was wrong in a span.
+func (w *world) wasClean(c int, from, to time.Duration) bool {
+	if !w.at(c, max(from, 0)).clean() {
+		return false
+	}
+	return !slices.ContainsFunc(w.changes[c], func(x change) bool { return x.at > from && x.at <= to && !x.effect.clean() })
+}
+
 // worked reports whether a circuit worked without a break in a span.
 func (w *world) worked(c int, from, to time.Duration) bool {
 	if !w.at(c, max(from, 0)).works(w.params.Lossy) {
