@@ -56,6 +56,7 @@ func journalCommand() *cobra.Command {
 			RunE: func(cmd *cobra.Command, _ []string) error {
 				return withStore(path, cmd.ErrOrStderr(), func(s record.Store) error { return verifyJournal(cmd.Context(), s, cmd.OutOrStdout()) })
 			}},
+		countCommand(&path),
 		&cobra.Command{Use: "show STREAM", Short: "Print one stream, oldest first: estate, group.NAME or circuit.NAME", Args: cobra.ExactArgs(1),
 			RunE: func(cmd *cobra.Command, args []string) error {
 				return withStore(path, cmd.ErrOrStderr(), func(s record.Store) error {

@@ -157,5 +157,17 @@ func (p *parts) consume(ctx context.Context, o serveOptions, face *handlers.Stan
 		Report: func(what string, err error) {
 			p.log.Warn().Str("event", "hub.trouble").Str("what", what).Str("hint", fault.HintOf(err)).Err(err).Msg("the event hub is tried again")
 		},
-	}, face.Deliver)
+	}, account(face))
+}
+
+// account delivers to the face, and hands on what became of the events.
+func account(face *handlers.Standalone) eventhub.Deliver {
+	return func(ctx context.Context, partition string, bodies [][]byte) (eventhub.Account, error) {
+		d, err := face.Deliver(ctx, partition, bodies)
+		r := d.Receipt
+		return eventhub.Account{
+			Events: int64(d.Events), Taken: int64(d.Taken), Foreign: int64(d.Foreign), Broken: int64(d.Broken), Signals: int64(d.Signals),
+			Applied: int64(r.Applied), Repeated: int64(r.Repeated), SetAside: int64(r.SetAside), Refused: int64(r.Refused), Unknown: int64(r.Unknown),
+		}, err
+	}
 }

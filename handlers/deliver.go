@@ -85,6 +85,7 @@ const mostGuessed = 1 << 15
 type tally struct {
 	Events, Signals, Foreign, Broken int
 	Receipt                          Receipt
+	Taken, Strange, Kept             int      // whole events: that gave signals, that were foreign, that were kept as dead letters
 	Reasons                          []string // why parts were broken; at most 20
 }
 
@@ -108,6 +109,14 @@ func (s *server) deliver(ctx context.Context, log zerolog.Logger, list []item, r
 	for i, it := range list {
 		p := s.parse(log, it, received)
 		t.Foreign += p.Foreign
+		switch {
+		case len(p.Signals) > 0:
+			t.Taken++
+		case len(p.Broken) > 0:
+			t.Kept++
+		default:
+			t.Strange++
+		}
 		if left := len(list) - i; cap(signals)-len(signals) < len(p.Signals) { // guess that the others hold as many
 			signals = slices.Grow(signals, min(left*len(p.Signals), mostGuessed))
 		}

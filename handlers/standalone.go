@@ -33,8 +33,9 @@ func (a *Standalone) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // Deliver takes event bodies in, as an invocation of the host does: it returns nil
-// only after the last save, and an error asks for the same bodies again.
-func (a *Standalone) Deliver(ctx context.Context, partition string, bodies [][]byte) error {
+// only after the last save, and an error asks for the same bodies again. What it
+// returns accounts for every one of them.
+func (a *Standalone) Deliver(ctx context.Context, partition string, bodies [][]byte) (Delivered, error) {
 	list := make([]item, len(bodies))
 	for i, b := range bodies {
 		list[i] = item{payload: b}
@@ -44,8 +45,16 @@ func (a *Standalone) Deliver(ctx context.Context, partition string, bodies [][]b
 	t, err := a.s.deliver(ctx, log, list, a.s.Now())
 	done(err)
 	if err != nil {
-		return err
+		return Delivered{}, err
 	}
 	log.Info().Str("event", "batch.done").Str("did", t.String()).Msg("events were taken in")
-	return nil
+	return Delivered{Events: t.Events, Taken: t.Taken, Foreign: t.Strange, Broken: t.Kept, Signals: t.Signals, Receipt: t.Receipt}, nil
+}
+
+// Delivered says what became of the events of one delivery: each is counted once in
+// Events and once in Taken, Foreign or Broken.
+type Delivered struct {
+	Events, Taken, Foreign, Broken int
+	Signals                        int
+	Receipt                        Receipt
 }

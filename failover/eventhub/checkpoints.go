@@ -52,6 +52,10 @@ type place struct {
 	Sequence  *int64    `json:"sequence,omitempty"`
 	Offset    *string   `json:"offset,omitempty"`
 	At        time.Time `json:"at"`
+
+	First   *int64  `json:"first,omitempty"`  // first sequence number that was counted
+	Skipped int64   `json:"skipped,omitzero"` // events that the hub had forgotten before they were read
+	Account Account `json:"account,omitzero"`
 }
 
 // prefix names the documents of one hub and group; their names may hold characters
@@ -149,12 +153,11 @@ func (c *checkpoints) each(ctx context.Context, namespace, hub, group, sort stri
 func (c *checkpoints) SetCheckpoint(ctx context.Context, at azeventhubs.Checkpoint, _ *azeventhubs.SetCheckpointOptions) error {
 	key, name := prefix(at.FullyQualifiedNamespace, at.EventHubName, at.ConsumerGroup)
 	key += "at-" + at.PartitionID
-	body, err := json.Marshal(place{Schema: record.Schema, Hub: name, Partition: at.PartitionID, Sequence: at.SequenceNumber, Offset: at.Offset, At: c.now().UTC()})
-	if err != nil {
-		return err
-	}
+	b, counts := ctx.Value(batchKey{}).(batch)
 	for range 8 {
-		doc := record.Document{Key: key, Nonce: c.nonce(), Body: body}
+		next := place{Schema: record.Schema, Hub: name, Partition: at.PartitionID, Sequence: at.SequenceNumber, Offset: at.Offset, At: c.now().UTC()}
+		doc := record.Document{Key: key, Nonce: c.nonce()}
+		var before *place
 		old, err := c.store.Load(ctx, key)
 		switch {
 		case errors.Is(err, fault.NotFound):
@@ -165,7 +168,16 @@ func (c *checkpoints) SetCheckpoint(ctx context.Context, at azeventhubs.Checkpoi
 			if json.Unmarshal(old.Body, &p) == nil && p.Sequence != nil && at.SequenceNumber != nil && *p.Sequence > *at.SequenceNumber {
 				return nil
 			}
-			doc.ETag = old.ETag
+			doc.ETag, before = old.ETag, &p
+		}
+		if counts {
+			follows := false
+			if next, follows = next.count(before, b); !follows {
+				return &fault.Error{Op: "set checkpoint", Target: key, Kind: fault.Conflict, Hint: "another instance has taken the partition on; nothing is lost", Err: errors.New("these events were counted by another instance")}
+			}
+		}
+		if doc.Body, err = json.Marshal(next); err != nil {
+			return err
 		}
 		if _, err = c.store.Save(ctx, doc); !errors.Is(err, fault.Conflict) {
 			return err

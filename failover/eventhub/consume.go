@@ -5,6 +5,8 @@
 //
 // A batch is checkpointed only after it was delivered, and delivered means saved: a
 // batch that could not be saved is delivered again, to this instance or to another.
+// What became of its events is saved with its checkpoint, so that each event of the
+// hub is counted once, however often it was delivered.
 // Instances share the partitions; who owns which, and how far each has come, stands
 // in the record, by the same compare-and-swap as everything else.
 package eventhub
@@ -47,9 +49,9 @@ type Options struct {
 	TLS      *tls.Config // nil is the system's
 }
 
-// Deliver saves the events of one partition, oldest first. An error asks for the
-// same events again.
-type Deliver func(ctx context.Context, partition string, bodies [][]byte) error
+// Deliver saves the events of one partition, oldest first, and says what became of
+// them. An error asks for the same events again.
+type Deliver func(ctx context.Context, partition string, bodies [][]byte) (Account, error)
 
 // Run consumes until ctx ends, and then returns nil. Any other end is an error.
 func Run(ctx context.Context, o Options, deliver Deliver) error {
@@ -135,10 +137,12 @@ func (o Options) drain(ctx context.Context, p partition, deliver Deliver) {
 		for i, e := range got {
 			bodies[i] = e.Body
 		}
-		if err := o.insist(ctx, p.PartitionID(), bodies, deliver); err != nil {
+		account, err := o.insist(ctx, p.PartitionID(), bodies, deliver)
+		if err != nil {
 			return // not checkpointed: delivered again
 		}
-		if err := p.UpdateCheckpoint(ctx, got[len(got)-1], nil); err != nil {
+		counted := context.WithValue(ctx, batchKey{}, batch{first: got[0].SequenceNumber, account: account})
+		if err := p.UpdateCheckpoint(counted, got[len(got)-1], nil); err != nil {
 			o.Report("checkpoint of partition "+p.PartitionID(), err)
 			return
 		}
@@ -147,8 +151,11 @@ func (o Options) drain(ctx context.Context, p partition, deliver Deliver) {
 
 // insist delivers until it is saved. Waiting holds this partition alone; nothing is
 // lost, for the hub keeps the events.
-func (o Options) insist(ctx context.Context, id string, bodies [][]byte, deliver Deliver) error {
+func (o Options) insist(ctx context.Context, id string, bodies [][]byte, deliver Deliver) (account Account, err error) {
 	wait := backoff.NewExponentialBackOff(backoff.WithInitialInterval(500*time.Millisecond), backoff.WithMaxInterval(30*time.Second), backoff.WithMaxElapsedTime(0))
-	return backoff.RetryNotify(func() error { return deliver(ctx, id, bodies) }, backoff.WithContext(wait, ctx),
-		func(err error, _ time.Duration) { o.Report("deliver partition "+id, err) })
+	err = backoff.RetryNotify(func() error {
+		account, err = deliver(ctx, id, bodies)
+		return err
+	}, backoff.WithContext(wait, ctx), func(err error, _ time.Duration) { o.Report("deliver partition "+id, err) })
+	return account, err
 }

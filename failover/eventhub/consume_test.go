@@ -168,14 +168,14 @@ func TestConsume(t *testing.T) {
 	for life, stopAt := range []int{total / 3, 2 * total / 3, total} {
 		ctx, stop := context.WithTimeout(t.Context(), time.Minute)
 		failOnce := int32(1)
-		err := Run(ctx, options(s, store, nonce), func(_ context.Context, _ string, bodies [][]byte) error {
+		err := Run(ctx, options(s, store, nonce), func(_ context.Context, _ string, bodies [][]byte) (Account, error) {
 			if life == 1 && atomic.CompareAndSwapInt32(&failOnce, 1, 0) {
-				return errors.New("the record could not be saved")
+				return Account{}, errors.New("the record could not be saved")
 			}
 			if got.add(bodies) >= stopAt {
 				stop()
 			}
-			return nil
+			return Account{Events: int64(len(bodies)), Taken: int64(len(bodies))}, nil
 		})
 		if err != nil {
 			t.Fatalf("life %d: %v", life, err)
@@ -188,6 +188,16 @@ func TestConsume(t *testing.T) {
 	again := 0
 	for _, n := range got.seen {
 		again += n - 1
+	}
+	counted := Account{}
+	list, err := Progresses(t.Context(), store)
+	for _, p := range list {
+		if counted = counted.Add(p.Account); !p.Balanced() {
+			t.Errorf("the account does not balance: %+v", p)
+		}
+	}
+	if err != nil || len(list) != 4 || counted.Events > int64(total) || counted.Events < int64(total-4*100) {
+		t.Errorf("%d partitions count %d events of %d: %v", len(list), counted.Events, total, err)
 	}
 	if most := 2 * 4 * 100; again > most {
 		t.Errorf("%d events were delivered again; two deaths of four partitions may cost %d", again, most)
@@ -208,12 +218,12 @@ func TestTwoShare(t *testing.T) {
 	var all sync.WaitGroup
 	for i := range 2 {
 		all.Go(func() {
-			err := Run(ctx, options(s, store, nonce), func(_ context.Context, _ string, bodies [][]byte) error {
+			err := Run(ctx, options(s, store, nonce), func(_ context.Context, _ string, bodies [][]byte) (Account, error) {
 				worked[i].Add(int64(len(bodies)))
 				if got.add(bodies) >= total && worked[0].Load() > 0 && worked[1].Load() > 0 {
 					stop()
 				}
-				return nil
+				return Account{Events: int64(len(bodies)), Taken: int64(len(bodies))}, nil
 			})
 			if err != nil {
 				t.Errorf("instance %d: %v", i, err)
