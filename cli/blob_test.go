@@ -3,6 +3,7 @@ package cli
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/base64"
 	"errors"
@@ -13,6 +14,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -30,6 +32,10 @@ import (
 // instanceVariable makes this test binary one instance of the program: it takes the
 // events of the file that it names, then ticks until its stdin ends.
 const instanceVariable = "CLI_TEST_INSTANCE"
+
+// fromVariable says how many events of the file were handled in earlier lives; when it
+// is set, an instance prints how many are.
+const fromVariable = "CLI_TEST_FROM"
 
 func TestMain(m *testing.M) {
 	if file := os.Getenv(instanceVariable); file != "" {
@@ -67,13 +73,23 @@ func instance(file string) error {
 	if err != nil {
 		return err
 	}
-	for line := range strings.FieldsSeq(string(text)) {
+	from, err := strconv.Atoi(cmp.Or(os.Getenv(fromVariable), "0"))
+	if err != nil {
+		return err
+	}
+	for i, line := range strings.Fields(string(text)) {
+		if i < from {
+			continue // handled in an earlier life
+		}
 		body, err := base64.StdEncoding.DecodeString(line)
 		if err != nil {
 			return err
 		}
 		if err := deliver(ctx, p, body); err != nil {
 			return err
+		}
+		if os.Getenv(fromVariable) != "" {
+			fmt.Println(i + 1)
 		}
 	}
 	fmt.Println("handled")
