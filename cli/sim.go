@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -49,7 +50,10 @@ observations, late, wrong or missing. The same seed gives the same table everywh
 			return err
 		}
 		begin := time.Now()
-		r := compare(seed, years, only)
+		r, err := compare(cmd.Context(), seed, years, only)
+		if err != nil {
+			return err
+		}
 		if svg != "" {
 			if err := os.WriteFile(svg, []byte(r.SVG()), 0o644); err != nil {
 				return fmt.Errorf("write the chart: %w", err)
@@ -97,8 +101,9 @@ func checkCompare(years int, only []string) error {
 }
 
 // compare plays the years on all cores and adds them up in their order, so that the
-// result does not hang on the machine.
-func compare(seed uint64, years int, only []string) contest.Result {
+// result does not hang on the machine. An interrupt ends it after the years that are
+// being played.
+func compare(ctx context.Context, seed uint64, years int, only []string) (contest.Result, error) {
 	results := make([]contest.Result, years)
 	next := make(chan int)
 	var wg sync.WaitGroup
@@ -109,16 +114,19 @@ func compare(seed uint64, years int, only []string) contest.Result {
 			}
 		})
 	}
-	for y := range years {
+	for y := 0; y < years && ctx.Err() == nil; y++ {
 		next <- y
 	}
 	close(next)
 	wg.Wait()
+	if ctx.Err() != nil {
+		return contest.Result{}, errors.New("interrupted")
+	}
 	sum := contest.Result{Seed: seed, Years: years, Incidents: map[contest.Kind]int{}}
 	for _, r := range results {
 		sum = sum.Add(r)
 	}
-	return sum
+	return sum, nil
 }
 
 // tellContest prints the table for people.

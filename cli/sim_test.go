@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"context"
 	"os"
 	"path/filepath"
 	"strings"
@@ -29,6 +30,11 @@ func TestSimCompare(t *testing.T) {
 	again, _, _ := run("--seed", "5", "--years", "3", "--policy", "score and four gates", "--json")
 	if first != again || !strings.Contains(first, `"ToReturn"`) {
 		t.Errorf("the same seed printed\n%s\nand\n%s", first, again)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	stop()
+	if _, err := compare(ctx, 1, 1000, []string{"routing alone"}); err == nil {
+		t.Error("an interrupt does not end it")
 	}
 	for _, bad := range [][]string{{"--years", "0"}, {"--policy", "wishful thinking"}, {"more"}} {
 		if _, errs, code := run(bad...); code != exitUsage {
