@@ -120,7 +120,7 @@ func settings(cfg config.Config, p *parts) failover.Settings {
 	}
 	t := failover.DefaultTiming()
 	t.Linger, t.SendDeadline, t.Landing, t.ReadDeadline = cfg.Timing.Linger, cfg.Timing.SendDeadline, cfg.Timing.Landing, cfg.Timing.ReadDeadline
-	t.Reread, t.PollAll, t.PollDoubt = cfg.Timing.Poll.All, cfg.Timing.Poll.All, cfg.Timing.Poll.Doubt
+	t.Reread, t.PollAll, t.PollDoubt, t.Measure = cfg.Timing.Poll.All, cfg.Timing.Poll.All, cfg.Timing.Poll.Doubt, cfg.Timing.Poll.All
 	return failover.Settings{
 		Store: p.store, Network: p.network(), Trace: p.trace, Clock: p.clock, Log: p.log, ID: randomID, Owner: owner(),
 		Topology: topo, Hash: cfg.Hash(), Rules: rules, Limits: cfg.Limits(), Timing: t,

@@ -26,11 +26,13 @@ type azure struct {
 	running  map[string]*landing
 	puts     map[string]int
 	log      []string
-	sessions map[string]bool // "circuit link" → BGP up; missing means up
-	stalled  map[string]bool // circuits on which no traffic is counted
-	noRoutes map[string]bool // gateways that learn nothing
-	faults   []string        // taken one by one, by the writes that begin
-	down     bool            // Azure answers nothing
+	sessions map[string]bool     // "circuit link" → BGP up; missing means up
+	stalled  map[string]bool     // circuits on which no traffic is counted
+	noRoutes map[string]bool     // gateways that learn nothing
+	prefixes map[string][]string // what a circuit announces; unless told, 10.0.0.0/8
+	mbps     map[string]int64    // what a circuit carries; unless told, next to nothing
+	faults   []string            // taken one by one, by the writes that begin
+	down     bool                // Azure answers nothing
 	held     []executor.Write
 	freeze   bool // hold what is sent: it lands by thaw, as from a process that was paused
 	reads    int
@@ -52,7 +54,7 @@ var _ executor.Network = (*azure)(nil)
 
 func newAzure(c *clock, est topology.Estate, weights map[string]int32) *azure {
 	a := &azure{clock: c, est: est, conns: map[string]*executor.ConnectionState{}, running: map[string]*landing{}, puts: map[string]int{},
-		sessions: map[string]bool{}, stalled: map[string]bool{}, noRoutes: map[string]bool{}, land: 20 * time.Second}
+		sessions: map[string]bool{}, stalled: map[string]bool{}, noRoutes: map[string]bool{}, prefixes: map[string][]string{}, mbps: map[string]int64{}, land: 20 * time.Second}
 	for _, k := range est.Connections {
 		a.conns[k.ID] = &executor.ConnectionState{ID: k.ID, Gateway: k.Gateway, Circuit: k.Circuit, Weight: weights[k.ID], Provisioning: "Succeeded", Status: "Connected", Rest: "r-" + short(k.ID)}
 	}
@@ -168,7 +170,7 @@ func (a *azure) read(ref executor.Ref, out *executor.Reading) {
 		out.Found, out.Gateway = ok, &g
 	case executor.RefTraffic:
 		name := a.est.CircuitOf(ref.ID)
-		n := a.clock.now.Unix()
+		n := a.clock.now.Unix() * max(1, a.mbps[name]*1e6/8/2) // half of it on each link
 		if a.stalled[name] || !a.carries(name) {
 			n = 0
 		}
@@ -284,6 +286,19 @@ func (a *azure) answer(q executor.Question) *executor.Answer {
 	case executor.AskRoutes:
 		if !a.noRoutes[short(q.Target)] {
 			ans.Routes = []executor.Route{{Network: "10.0.0.0/8", Origin: "EBgp"}}
+		}
+	case executor.AskTable:
+		name := a.est.CircuitOf(q.Target)
+		list, told := a.prefixes[name]
+		if !told {
+			list = []string{"10.0.0.0/8"}
+		}
+		if up, told := a.sessions[name+" "+q.Link]; told && !up {
+			list = nil
+		}
+		ans.Routes = []executor.Route{{Network: "10.200.0.0/16", ASPath: "65515"}}
+		for _, p := range list {
+			ans.Routes = append(ans.Routes, executor.Route{Network: p, ASPath: "65001"})
 		}
 	case executor.AskARP, executor.AskTests:
 	}

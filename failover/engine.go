@@ -43,6 +43,7 @@ type Timing struct {
 	Reread       time.Duration // weights at rest are read anew after this
 	PollDoubt    time.Duration // sessions of circuits in doubt are read at most this often
 	PollAll      time.Duration // sessions of every circuit are read when no read is newer; 0 never
+	Measure      time.Duration // byte counters of every circuit are read this often, route tables every hour; 0 never
 }
 
 // DefaultTiming returns 12 s linger, 30 s lease, 2 min for slow reads, discovery
@@ -51,7 +52,7 @@ func DefaultTiming() Timing {
 	return Timing{
 		Timing: executor.DefaultTiming(), Linger: 12 * time.Second, Lease: 30 * time.Second,
 		ReadDeadline: 2 * time.Minute, Discover: time.Hour, Reread: 5 * time.Minute,
-		PollDoubt: time.Minute, PollAll: 5 * time.Minute,
+		PollDoubt: time.Minute, PollAll: 5 * time.Minute, Measure: 5 * time.Minute,
 	}
 }
 
@@ -75,9 +76,10 @@ type Settings struct {
 // what it remembers only saves work.
 type Engine struct {
 	Settings
-	mu      sync.Mutex
-	flushed map[string]record.Head // end of what is known to be stored of the journal, by stream
-	turns   map[string]*sync.Mutex // one call at a time takes a group further, by group
+	mu        sync.Mutex
+	flushed   map[string]record.Head // end of what is known to be stored of the journal, by stream
+	turns     map[string]*sync.Mutex // one call at a time takes a group further, by group
+	measureAt map[string]time.Time   // when a circuit is measured next, by name
 }
 
 // New returns an engine over the settings.
@@ -85,7 +87,7 @@ func New(s Settings) *Engine {
 	if s.Trace == nil {
 		s.Trace = trace.Off()
 	}
-	return &Engine{Settings: s, flushed: map[string]record.Head{}, turns: map[string]*sync.Mutex{}}
+	return &Engine{Settings: s, flushed: map[string]record.Head{}, turns: map[string]*sync.Mutex{}, measureAt: map[string]time.Time{}}
 }
 
 // turn returns the lock of a group. It keeps the calls of one process from taking
@@ -115,6 +117,7 @@ type Receipt struct {
 // run is one call of Handle or Tick: one instant's view of the estate document.
 type run struct {
 	*Engine
+	tick   bool // the timer called: there is time to measure
 	log    zerolog.Logger
 	estate record.Estate
 	etag   string
@@ -260,7 +263,7 @@ func later(a, b time.Time) time.Time {
 // begin loads the estate, discovering it when it is unknown, old or configured
 // anew.
 func (e *Engine) begin(ctx context.Context, door string) (*run, error) {
-	r := &run{Engine: e, log: e.Log.With().Str("run", e.ID()).Str("door", door).Logger()}
+	r := &run{Engine: e, tick: door == "tick", log: e.Log.With().Str("run", e.ID()).Str("door", door).Logger()}
 	if err := r.loadEstate(ctx); err != nil {
 		return nil, err
 	}

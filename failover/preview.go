@@ -16,6 +16,8 @@ type Preview struct {
 	Plan    planner.Plan   `json:"plan"` // empty when the verdict holds
 	View    health.View    `json:"view"`
 	Refused string         `json:"refused,omitzero"` // why no safe plan could be made
+
+	Measured policy.Facts `json:"-"` // what guards about load and prefixes could look at
 }
 
 // Preview judges and plans like a beat does, by the same code, on the record and
@@ -44,6 +46,9 @@ func (e *Engine) Preview(ctx context.Context, group string, order *events.Order)
 		return Preview{}, err
 	}
 	out := Preview{Verdict: v, View: w.view}
+	if out.Measured, err = w.measured(ctx); err != nil {
+		return Preview{}, err
+	}
 	plan, err := w.plan(v)
 	if err != nil {
 		out.Refused = err.Error()

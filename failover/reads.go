@@ -50,7 +50,7 @@ func (w *work) ask(ctx context.Context, circuits []string) {
 // moment ago.
 func (w *work) reading(name string) bool {
 	for _, s := range w.g.Reads {
-		if s.Circuit == name {
+		if s.Circuit == name && s.Question.Kind == executor.AskBGP {
 			return true
 		}
 	}
@@ -105,7 +105,13 @@ func (w *work) resumeReads(ctx context.Context) error {
 			if p.Token != "" {
 				s.Token = p.Token
 			}
-			if p.Answer != nil {
+			switch {
+			case p.Answer == nil:
+			case s.Question.Kind == executor.AskTable:
+				if err := w.learnTable(ctx, s.Circuit, *p.Answer); err != nil {
+					return err
+				}
+			default:
 				answers[s.Circuit] = append(answers[s.Circuit], sessionSignal(s.Question, *p.Answer))
 			}
 			if p.Done {

@@ -470,6 +470,10 @@ func (s *scene) cmdAzure(d *datadriven.TestData) string {
 			s.azure.sessions[strings.ReplaceAll(a.Vals[0], "/", " ")] = d.CmdArgs[i+1].Vals[0] == "up"
 		case "stall":
 			s.azure.stalled[a.Vals[0]] = true
+		case "announce": // announce=chicago prefixes=(10.1.0.0/16,10.2.0.0/16)
+			s.azure.prefixes[a.Vals[0]] = d.CmdArgs[i+1].Vals
+		case "load": // load=ashburn mbps=900
+			s.azure.mbps[a.Vals[0]], _ = strconv.ParseInt(d.CmdArgs[i+1].Vals[0], 10, 64)
 		case "no-routes":
 			s.azure.noRoutes[a.Vals[0]] = true
 		case "stuck": // the circuit that keeps the traffic, whatever the weights say

@@ -221,6 +221,9 @@ func (w *work) beat(ctx context.Context) error {
 		return w.operate(ctx)
 	}
 	w.ask(ctx, append(v.Reads, w.unread()...))
+	if err := w.measure(ctx); err != nil {
+		return err
+	}
 	if w.dirty {
 		return w.keep(ctx)
 	}
@@ -291,6 +294,9 @@ func (w *work) judge(ctx context.Context, order *events.Order) (policy.Verdict, 
 		return v, nil
 	}
 	var err error
+	if in.Facts, err = w.measured(ctx); err != nil {
+		return policy.Verdict{}, err
+	}
 	if in.History.AtOnce, in.History.LastHour, err = w.radius(ctx); err != nil {
 		return policy.Verdict{}, err
 	}

@@ -249,7 +249,7 @@ func (v *Views) explain(ctx context.Context, name string, order *events.Order) (
 	}
 	topo, _ := v.engine.Topology.Group(name)
 	in := report.ExplainInput{Now: v.engine.Clock.Now(), Group: g, Circuits: topo.Circuits(), Home: topo.Home(), Policy: v.engine.Rules[name].Policy,
-		Judged: judged(now), Order: order}
+		Judged: judged(now), Order: order, Measured: now.Measured}
 	if len(in.Group.Active) == 0 { // nothing was saved yet; the preview has read the weights
 		in.Group.Active = now.Verdict.From
 	}

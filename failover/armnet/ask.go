@@ -24,6 +24,7 @@ const opAsk = "begin slow read"
 // Response types of the slow reads: they name the resume tokens.
 type (
 	bgpAnswer    = armnetwork.ExpressRouteCircuitsClientListRoutesTableSummaryResponse
+	tableAnswer  = armnetwork.ExpressRouteCircuitsClientListRoutesTableResponse
 	arpAnswer    = armnetwork.ExpressRouteCircuitsClientListArpTableResponse
 	routesAnswer = armnetwork.VirtualNetworkGatewaysClientGetLearnedRoutesResponse
 )
@@ -100,6 +101,8 @@ func (c *Client) asked(q executor.Question, resp *http.Response) executor.Begun 
 		s, err = start[bgpAnswer](c, resp)
 	case executor.AskARP:
 		s, err = start[arpAnswer](c, resp)
+	case executor.AskTable:
+		s, err = start[tableAnswer](c, resp)
 	case executor.AskRoutes:
 		s, err = start[routesAnswer](c, resp)
 	case executor.AskTests:
@@ -131,6 +134,8 @@ func questionPath(q executor.Question) (path, query string, f *fault.Error) {
 			return bad("%w", err)
 		}
 		return path, query, nil
+	case executor.AskTable:
+		table = "routeTables"
 	case executor.AskRoutes:
 		switch id.Type() {
 		case events.TypeVNetGateway:
@@ -181,6 +186,8 @@ func decodeAnswer(q executor.Question, body []byte, at time.Time) (*executor.Ans
 		return a, decodePeers(rows, a)
 	case executor.AskARP:
 		return a, decodeARP(rows, a)
+	case executor.AskTable:
+		return a, decodeTable(rows, a)
 	case executor.AskRoutes:
 		return a, decodeRoutes(rows, a)
 	case executor.AskTests:
@@ -249,6 +256,22 @@ func decodeRoutes(raw jsontext.Value, a *executor.Answer) error {
 	for _, r := range rows {
 		a.Routes = append(a.Routes, executor.Route{Network: clip(clean(r.Network), 60), NextHop: clip(clean(r.NextHop), 60), Origin: clip(clean(r.Origin), 20),
 			ASPath: clip(clean(r.ASPath), 1000), Source: clip(clean(r.Source), 60), Weight: r.Weight})
+	}
+	return nil
+}
+
+// decodeTable reads a link's route table.
+func decodeTable(raw jsontext.Value, a *executor.Answer) error {
+	var rows []struct {
+		Network string `json:"network"`
+		NextHop string `json:"nextHop"`
+		Path    string `json:"path"`
+	}
+	if err := json.Unmarshal(raw, &rows); err != nil {
+		return err
+	}
+	for _, r := range rows {
+		a.Routes = append(a.Routes, executor.Route{Network: clip(clean(r.Network), 60), NextHop: clip(clean(r.NextHop), 60), ASPath: clip(clean(r.Path), 1000)})
 	}
 	return nil
 }

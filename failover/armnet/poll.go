@@ -121,6 +121,8 @@ func (c *Client) resume(ctx context.Context, r executor.Running) (look, error) {
 			return lookOnce[bgpAnswer](ctx, c, token)
 		case executor.AskARP:
 			return lookOnce[arpAnswer](ctx, c, token)
+		case executor.AskTable:
+			return lookOnce[tableAnswer](ctx, c, token)
 		case executor.AskRoutes:
 			return lookOnce[routesAnswer](ctx, c, token)
 		case executor.AskTests:

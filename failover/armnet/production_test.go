@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -103,6 +104,15 @@ func TestEmulatorQuestions(t *testing.T) {
 	routes := len(e.answer(executor.Question{Kind: executor.AskRoutes, Target: gw}).Routes)
 	if routes == 0 {
 		t.Error("no routes")
+	}
+	table := e.answer(executor.Question{Kind: executor.AskTable, Target: circuit, Link: "primary"}).Routes
+	if i := slices.IndexFunc(table, func(r executor.Route) bool {
+		return r.Network == "10.10.0.0/16" && r.ASPath == "65010" && r.NextHop != ""
+	}); i < 0 {
+		t.Errorf("the table lacks what on-premises announces: %+v", table)
+	}
+	if i := slices.IndexFunc(table, func(r executor.Route) bool { return r.ASPath == "65515" }); i < 0 {
+		t.Errorf("the table lacks what Azure announces: %+v", table)
 	}
 	if a := e.answer(executor.Question{Kind: executor.AskARP, Target: circuit, Link: "secondary"}); len(a.ARP) < 2 {
 		t.Errorf("ARP: %+v", a.ARP)

@@ -117,6 +117,7 @@ type QuestionKind string
 const (
 	AskBGP    QuestionKind = "bgp"    // route table summary of one link of a circuit's private peering
 	AskARP    QuestionKind = "arp"    // ARP table of one link
+	AskTable  QuestionKind = "table"  // route table of one link: what on-premises and Azure announce there
 	AskRoutes QuestionKind = "routes" // routes that a gateway has learned
 	AskTests  QuestionKind = "tests"  // failover tests: of sites on a gateway, of links on a circuit
 )
@@ -125,7 +126,7 @@ const (
 type Question struct {
 	Kind   QuestionKind
 	Target string // circuit ID; gateway ID for AskRoutes; either for AskTests
-	Link   string // primary or secondary, for AskBGP and AskARP
+	Link   string // primary or secondary, for AskBGP, AskARP and AskTable
 }
 
 // Token lets a later process go on with an operation. It holds a signed URL: it
@@ -178,7 +179,7 @@ type Answer struct {
 	Question Question
 	At       time.Time
 	Peers    []Peer  // AskBGP
-	Routes   []Route // AskRoutes
+	Routes   []Route // AskRoutes; of AskTable the network, next hop and AS path
 	ARP      []ARP   // AskARP
 	Tests    []Test  // AskTests
 }

@@ -356,6 +356,8 @@ func (a *azure) fill(ans executor.Answer) executor.Answer {
 		ans.Peers = []executor.Peer{p}
 	case executor.AskRoutes:
 		ans.Routes = []executor.Route{{Network: "10.0.0.0/8", Origin: "EBgp"}}
+	case executor.AskTable:
+		ans.Routes = []executor.Route{{Network: "10.0.0.0/8", ASPath: "65001"}}
 	case executor.AskARP:
 	}
 	return ans

@@ -34,6 +34,7 @@ func ladders() map[string]ladder {
 		"estate":     {},
 		"circuit":    {},
 		"group":      {},
+		"measured":   {},
 		"operation":  {},
 		"deadletter": {},
 	}

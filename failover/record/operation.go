@@ -122,6 +122,7 @@ const (
 	circuitPrefix   = "circuit/"
 	groupPrefix     = "group/"
 	operationPrefix = "operation/"
+	measuredPrefix  = "measured/"
 )
 
 // CircuitKey returns the key of a circuit's document.

@@ -53,7 +53,7 @@ func (f *Fabric) answerer(q Question, target, arg string) (func(*Fabric) encoded
 		}
 	case AskRoutes:
 		if onLink {
-			return wrap(func() []body { return c.routeTable(l) }), nil
+			return wrap(func() []body { return f.tableRows(c, l) }), nil
 		}
 	case AskSummary:
 		if onLink {
@@ -113,6 +113,21 @@ func (c *circuit) routeTable(l Link) []body {
 	theirs, _ := c.ends(l)
 	for _, p := range c.private.prefixes {
 		rows = append(rows, object("network", p.String(), "nextHop", theirs, "locPrf", "", "weight", 0, "path", fmt.Sprint(c.ASN)))
+	}
+	return rows
+}
+
+// tableRows returns a link's whole route table: what on-premises announces, and the
+// prefixes of the virtual networks, which come from AS 65515.
+func (f *Fabric) tableRows(c *circuit, l Link) []body {
+	rows := c.routeTable(l)
+	if !c.private.enabled {
+		return rows
+	}
+	for i, k := range f.of("") {
+		if k.circuit == key(c.ID) && k.connected {
+			rows = append(rows, object("network", fmt.Sprintf("10.200.%d.0/24", i%256), "nextHop", "10.255.255.4", "locPrf", "", "weight", 0, "path", "65515"))
+		}
 	}
 	return rows
 }

@@ -139,7 +139,7 @@ func TestSlowReads(t *testing.T) {
 	}
 	b.want("arp", rows(b.slow(ash+"/arpTables/primary"), "interface"), "On-Prem Microsoft")
 	b.want("summary", rows(b.slow(ash+"/routeTablesSummary/primary"), "statePfxRcd"), "3")
-	b.want("routes", rows(b.slow(ash+"/routeTables/secondary"), "network"), "10.10.0.0/16 10.20.0.0/16 192.168.0.0/20")
+	b.want("routes", rows(b.slow(ash+"/routeTables/secondary"), "network"), "10.10.0.0/16 10.20.0.0/16 192.168.0.0/20 10.200.0.0/24 10.200.3.0/24 10.200.6.0/24 10.200.19.0/24 10.200.22.0/24 10.200.25.0/24")
 	b.Fabric.SetLink(b.Circuits["er-ashburn"], Primary, false, b.clock())
 	b.Fabric.SetDrained(b.Circuits["er-chicago"], Primary, true, b.clock())
 	b.want("arp, dead line", rows(b.slow(ash+"/arpTables/primary"), "interface"), "Microsoft")
