@@ -22,37 +22,44 @@ import (
 // checkCommand looks at the estate at rest.
 func checkCommand() *cobra.Command {
 	var path, format string
+	var rights bool
 	c := &cobra.Command{
 		Use:   "check",
 		Short: "Say what is wrong or weak about the estate at rest, and how to mend it",
 		Long: `Say what is wrong or weak about the estate at rest, and how to mend it.
 
 Reads circuits, gateways and connections; writes nothing. Exit code 1 when something
-critical was found.`,
+critical was found, or with --permissions when a right is missing that this configuration
+needs.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := readConfig(path, cmd.ErrOrStderr())
 			if err != nil {
 				return err
 			}
-			return check(cmd.Context(), cfg, format, cmd.OutOrStdout())
+			clk, err := clockFrom("")
+			if err != nil {
+				return err
+			}
+			net, err := dial(cfg.Azure, clk)
+			if err != nil {
+				return err
+			}
+			if rights {
+				return permissions(cmd.Context(), cfg, net, format, cmd.OutOrStdout())
+			}
+			return check(cmd.Context(), cfg, net, format, cmd.OutOrStdout())
 		},
 	}
 	c.Flags().StringVar(&path, "config", "", "the configuration (default: ERFAILOVER_CONFIG)")
+	c.Flags().BoolVar(&rights, "permissions", false, "say instead which actions the identity holds, why each is needed, and the role that gives it")
 	c.Flags().StringVar(&format, "format", "text", "text, markdown, json or sarif")
 	return c
 }
 
 // check reads the estate and prints the findings.
-func check(ctx context.Context, cfg config.Config, format string, w io.Writer) error {
-	clk, err := clockFrom("")
-	if err != nil {
-		return err
-	}
-	net, err := dial(cfg.Azure, clk)
-	if err != nil {
-		return err
-	}
+func check(ctx context.Context, cfg config.Config, net *armnet.Client, format string, w io.Writer) error {
+	var err error
 	issues := report.CheckPosture(lookAround(ctx, cfg, net))
 	switch format {
 	case "text":

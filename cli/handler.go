@@ -43,6 +43,7 @@ func serveHandler(ctx context.Context, cfg config.Config) error {
 	}
 	p.logging()
 	go warm(ctx, p)
+	go tellIdentityLater(ctx, p)
 	err = handlers.Serve(ctx, p.options())
 	if closed := p.close(); err == nil {
 		err = closed

@@ -37,6 +37,7 @@ func ladders() map[string]ladder {
 		"measured":   {},
 		"operation":  {},
 		"deadletter": {},
+		"rights":     {},
 	}
 }
 

@@ -120,6 +120,8 @@ func readAs(kind string, body []byte) error {
 		into = new(Group)
 	case "deadletter":
 		into = new(Letter)
+	case "rights":
+		into = new(Rights)
 	case "measured":
 		into = new(Measured)
 	default:

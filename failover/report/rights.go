@@ -1,0 +1,164 @@
+package report
+
+import (
+	"slices"
+	"strings"
+)
+
+// Role names a role of the project's infrastructure, from least to most.
+type Role string
+
+const (
+	RoleObserver Role = "ExpressRoute Failover Observer"
+	RoleOperator Role = "ExpressRoute Failover Operator"
+	RoleDrill    Role = "ExpressRoute Drill Runner"
+)
+
+// Right is one action that the program needs.
+type Right struct {
+	Action string // of Azure's role-based access control
+	On     string // the resource type that it is needed on, canonical
+	Why    string
+	Role   Role
+}
+
+// Types of resources that rights are needed on, as events.ResourceID.Type says them.
+const (
+	onCircuit       = "microsoft.network/expressroutecircuits"
+	onGateway       = "microsoft.network/virtualnetworkgateways"
+	onConnection    = "microsoft.network/connections"
+	onWANGateway    = "microsoft.network/expressroutegateways"
+	onWANConnection = "microsoft.network/expressroutegateways/expressrouteconnections"
+	onPort          = "microsoft.network/expressrouteports"
+)
+
+// Rights returns every action that the program needs, in the order in which it needs
+// them. The names of slow reads of a circuit end in /action in old documents and in
+// /read in the current ones; the roles grant both with /*.
+func Rights() []Right {
+	n := "Microsoft.Network/"
+	return []Right{
+		{n + "expressRouteCircuits/read", onCircuit, "to know provider, location, bandwidth and state of a circuit", RoleObserver},
+		{n + "expressRouteCircuits/peerings/read", onCircuit, "to see whether a peering is enabled", RoleObserver},
+		{n + "expressRouteCircuits/peerings/stats/read", onCircuit, "to see traffic: how much before a move, and that it arrived after one", RoleObserver},
+		{n + "expressRouteCircuits/peerings/routeTablesSummary/read", onCircuit, "to confirm an outage: the BGP sessions of both links", RoleObserver},
+		{n + "expressRouteCircuits/peerings/routeTables/read", onCircuit, "to know which prefixes a circuit announces", RoleObserver},
+		{n + "expressRouteCircuits/peerings/arpTables/read", onCircuit, "to tell a dead line from maintenance", RoleObserver},
+		{n + "virtualNetworkGateways/read", onGateway, "to know a gateway's SKU and region", RoleObserver},
+		{n + "virtualNetworkGateways/connections/read", onGateway, "to find a gateway's connections", RoleObserver},
+		{n + "virtualNetworkGateways/getlearnedroutes/action", onGateway, "to prove after a move that the gateway has routes", RoleObserver},
+		{n + "expressRouteGateways/read", onWANGateway, "to know a Virtual WAN gateway", RoleObserver},
+		{n + "expressRouteGateways/expressRouteConnections/read", onWANConnection, "to read weights on Virtual WAN", RoleObserver},
+		{n + "connections/read", onConnection, "to read weights", RoleObserver},
+		{n + "expressRoutePorts/read", onPort, "to know where an ExpressRoute Direct circuit ends", RoleObserver},
+		{n + "connections/write", onConnection, "to raise a weight, which is the move itself", RoleOperator},
+		{n + "virtualNetworkGateways/join/action", onGateway, "to write a connection that refers to this gateway", RoleOperator},
+		{n + "expressRouteCircuits/join/action", onCircuit, "to write a connection that refers to this circuit", RoleOperator},
+		{n + "expressRouteGateways/expressRouteConnections/write", onWANConnection, "to raise a weight on Virtual WAN", RoleOperator},
+		{n + "virtualNetworkGateways/startSiteFailoverTest/action", onGateway, "to disconnect a site, where levers or drills ask for it", RoleDrill},
+		{n + "virtualNetworkGateways/stopSiteFailoverTest/action", onGateway, "to end what was disconnected", RoleDrill},
+		{n + "virtualNetworkGateways/getFailoverAllTestsDetails/action", onGateway, "to see what is disconnected", RoleDrill},
+	}
+}
+
+// Permission is one entry of what an identity holds at a scope, as Azure tells it.
+type Permission struct {
+	Actions, NotActions []string // * stands for any run of characters
+}
+
+// Allows reports whether permissions hold an action: some entry grants it and does not
+// take it away again.
+func Allows(held []Permission, action string) bool {
+	return slices.ContainsFunc(held, func(p Permission) bool {
+		return anyAction(p.Actions, action) && !anyAction(p.NotActions, action)
+	})
+}
+
+func anyAction(patterns []string, action string) bool {
+	return slices.ContainsFunc(patterns, func(p string) bool { return wildcard(strings.ToLower(p), strings.ToLower(action)) })
+}
+
+// wildcard reports whether s fits a pattern in which * stands for any run of
+// characters, the empty one too.
+func wildcard(pattern, s string) bool {
+	parts := strings.Split(pattern, "*")
+	if len(parts) == 1 {
+		return pattern == s
+	}
+	rest, ok := strings.CutPrefix(s, parts[0])
+	if !ok {
+		return false
+	}
+	last := parts[len(parts)-1]
+	for _, part := range parts[1 : len(parts)-1] {
+		i := strings.Index(rest, part)
+		if i < 0 {
+			return false
+		}
+		rest = rest[i+len(part):]
+	}
+	return strings.HasSuffix(rest, last)
+}
+
+// RightHeld is the answer about one action on all resources that it is needed on.
+type RightHeld struct {
+	Right
+	Count   int      `json:"resources"`         // resources that it is needed on
+	Missing []string `json:"missing,omitempty"` // those on which it is not held
+	Unknown []string `json:"unknown,omitempty"` // those whose permissions could not be read
+}
+
+// Answer says it in a word: held, not held, partly held, not known.
+func (h RightHeld) Answer() string {
+	switch {
+	case len(h.Missing) == h.Count:
+		return "NOT held"
+	case len(h.Missing) > 0:
+		return "partly held"
+	case len(h.Unknown) > 0:
+		return "not known"
+	}
+	return "held"
+}
+
+// Scope is one resource and what is held there; Known is false when that could not be
+// read.
+type Scope struct {
+	ID, Type string
+	Held     []Permission
+	Known    bool
+}
+
+// CompareRights compares what is needed with what is held. Actions that no resource of
+// the estate needs are left out.
+func CompareRights(scopes []Scope) []RightHeld {
+	var out []RightHeld
+	for _, r := range Rights() {
+		h := RightHeld{Right: r}
+		for _, s := range scopes {
+			switch {
+			case s.Type != r.On:
+				continue
+			case !s.Known:
+				h.Unknown = append(h.Unknown, s.ID)
+			case !allowsEither(s.Held, r.Action):
+				h.Missing = append(h.Missing, s.ID)
+			}
+			h.Count++
+		}
+		if h.Count > 0 {
+			out = append(out, h)
+		}
+	}
+	return out
+}
+
+// allowsEither takes the old name of a slow read of a circuit for the new one.
+func allowsEither(held []Permission, action string) bool {
+	if Allows(held, action) {
+		return true
+	}
+	table, slow := strings.CutSuffix(action, "/read")
+	slow = slow && (strings.HasSuffix(table, "arpTables") || strings.Contains(table, "/routeTables"))
+	return slow && Allows(held, table+"/action")
+}
