@@ -89,7 +89,7 @@ func check(ctx context.Context, cfg config.Config, net *armnet.Client, format st
 // lookAround reads everything that the configuration names, and the connections that
 // it finds.
 func lookAround(ctx context.Context, cfg config.Config, net *armnet.Client) report.Posture {
-	p := report.Posture{Estate: cfg.Topology(), Circuits: map[string]executor.CircuitState{}, Connections: map[string]executor.ConnectionState{}, Unread: map[string]string{}, Policy: map[string]policy.Rule{}}
+	p := report.Posture{Estate: cfg.Topology(), Circuits: map[string]executor.CircuitState{}, Connections: map[string]executor.ConnectionState{}, Unread: map[string]string{}, WrongType: map[string]string{}, Policy: map[string]policy.Rule{}}
 	for _, g := range p.Estate.Groups {
 		p.Policy[g.Name] = cfg.PolicyRule(g.Name)
 	}
@@ -103,6 +103,8 @@ func lookAround(ctx context.Context, cfg config.Config, net *armnet.Client) repo
 	var conns []executor.Ref
 	for _, got := range net.Read(ctx, refs) {
 		switch {
+		case errors.Is(got.Err, fault.Invalid) && got.Ref.Kind == executor.RefGateway:
+			p.WrongType[got.Ref.ID] = "it is not a gateway for ExpressRoute"
 		case got.Err != nil:
 			p.Unread[got.Ref.ID] = string(fault.KindOf(got.Err))
 		case !got.Found:

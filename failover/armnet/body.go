@@ -166,6 +166,7 @@ func (c *connection) readState(body []byte) error {
 			ProvisioningState string    `json:"provisioningState"`
 			ConnectionStatus  string    `json:"connectionStatus"`
 			FastPath          bool      `json:"expressRouteGatewayBypass"`
+			PrivateLink       bool      `json:"enablePrivateLinkFastPath"`
 			Gateway           reference `json:"virtualNetworkGateway1"`
 			Peer              reference `json:"peer"`
 			Peering           reference `json:"expressRouteCircuitPeering"`
@@ -176,7 +177,7 @@ func (c *connection) readState(body []byte) error {
 	}
 	p := b.Properties
 	c.state = executor.ConnectionState{
-		ID: c.id.String(), Provisioning: p.ProvisioningState, Status: p.ConnectionStatus, FastPath: p.FastPath,
+		ID: c.id.String(), Provisioning: p.ProvisioningState, Status: p.ConnectionStatus, FastPath: p.FastPath, PrivateLink: p.PrivateLink, Owner: c.owner(),
 		Gateway: events.Canonical(p.Gateway.ID), Circuit: events.Canonical(p.Peer.ID),
 	}
 	if c.vwan {
@@ -198,6 +199,18 @@ func (c *connection) readState(body []byte) error {
 	var err error
 	c.state.Rest, err = c.rest()
 	return err
+}
+
+// owner returns the tool that a tag names as the connection's owner.
+func (c *connection) owner() string {
+	tags := map[string]string{}
+	for _, m := range c.tags {
+		var value string
+		if json.Unmarshal(m.value, &value) == nil {
+			tags[m.name] = value
+		}
+	}
+	return ownerOf(tags)
 }
 
 // reference is a link to another resource.

@@ -157,13 +157,7 @@ func parseCircuit(id events.ResourceID, body []byte) (*executor.CircuitState, er
 			} `json:"serviceProviderProperties"`
 			Port     reference `json:"expressRoutePort"`
 			Gbps     float64   `json:"bandwidthInGbps"`
-			Peerings []struct {
-				Name       string `json:"name"`
-				Properties struct {
-					Type  string `json:"peeringType"`
-					State string `json:"state"`
-				} `json:"properties"`
-			} `json:"peerings"`
+			Peerings []peering `json:"peerings"`
 		} `json:"properties"`
 	}
 	if err := json.Unmarshal(body, &b); err != nil {
@@ -184,9 +178,7 @@ func parseCircuit(id events.ResourceID, body []byte) (*executor.CircuitState, er
 		}
 	}
 	for _, peering := range p.Peerings {
-		if strings.EqualFold(peering.Name, "AzurePrivatePeering") || strings.EqualFold(peering.Properties.Type, "AzurePrivatePeering") {
-			s.Peering = peering.Properties.State
-		}
+		peering.add(s)
 	}
 	return s, nil
 }

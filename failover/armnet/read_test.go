@@ -13,8 +13,8 @@ import (
 const circuitBody = `{"id":"x","location":"eastus","sku":{"name":"Premium_MeteredData","tier":"Premium","family":"MeteredData"},
  "properties":{"provisioningState":"Succeeded","circuitProvisioningState":"Enabled","serviceProviderProvisioningState":"Provisioned","serviceKey":"key-secret",
  "serviceProviderProperties":{"serviceProviderName":"Equinix","peeringLocation":"Washington DC","bandwidthInMbps":1000},
- "peerings":[{"name":"MicrosoftPeering","properties":{"peeringType":"MicrosoftPeering","state":"Disabled"}},
-             {"name":"AzurePrivatePeering","properties":{"peeringType":"AzurePrivatePeering","state":"Enabled"}}]}}`
+ "peerings":[{"name":"AzurePrivatePeering","properties":{"peeringType":"AzurePrivatePeering","state":"Enabled","peerASN":65001,"vlanId":100,
+   "primaryPeerAddressPrefix":"172.16.0.0/30","secondaryPeerAddressPrefix":"172.16.0.4/30","sharedKey":"key-secret"}}]}}`
 
 const directBody = `{"location":"westus","sku":{"tier":"Local","family":"UnlimitedData"},
  "properties":{"provisioningState":"Succeeded","circuitProvisioningState":"Enabled","bandwidthInGbps":5,
@@ -210,4 +210,48 @@ func FuzzAnswers(f *testing.F) {
 			t.Fatal("a token was told")
 		}
 	})
+}
+
+// What a peering lacks is told for each link; IPv6 alone is enough; Microsoft and public
+// peerings are told and never taken for the private one.
+func TestPeerings(t *testing.T) {
+	const whole = `"peerASN":65001,"vlanId":100,"primaryPeerAddressPrefix":"172.16.0.0/30","secondaryPeerAddressPrefix":"172.16.0.4/30"`
+	for _, tt := range []struct {
+		name, peerings, state, lacks string
+		microsoft, public            bool
+	}{
+		{"whole", `{"name":"AzurePrivatePeering","properties":{"state":"Enabled",` + whole + `}}`, "Enabled", "[]", false, false},
+		{"one link", `{"name":"AzurePrivatePeering","properties":{"state":"Enabled","peerASN":65001,"vlanId":100,"primaryPeerAddressPrefix":"172.16.0.0/30"}}`, "Enabled", "[secondary link's /30 or /126]", false, false},
+		{"nothing", `{"name":"AzurePrivatePeering","properties":{"state":"Disabled"}}`, "Disabled", "[VLAN peer ASN primary link's /30 or /126 secondary link's /30 or /126]", false, false},
+		{"too large a prefix", `{"name":"AzurePrivatePeering","properties":{"state":"Enabled","peerASN":1,"vlanId":1,"primaryPeerAddressPrefix":"172.16.0.0/29","secondaryPeerAddressPrefix":"x"}}`, "Enabled", "[primary link's /30 or /126 secondary link's /30 or /126]", false, false},
+		{"IPv6 alone", `{"name":"AzurePrivatePeering","properties":{"state":"Enabled","peerASN":1,"vlanId":1,"ipv6PeeringConfig":{"primaryPeerAddressPrefix":"fd00::/126","secondaryPeerAddressPrefix":"fd00::4/126"}}}`, "Enabled", "[]", false, false},
+		{"Microsoft and public", `{"name":"MicrosoftPeering","properties":{"state":"Enabled","microsoftPeeringConfig":{"advertisedPublicPrefixes":["198.51.100.0/24"]}}},{"name":"AzurePublicPeering","properties":{"state":"Enabled"}}`, "", "[]", true, true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			a := newAzure(t).on("GET", testER, answer{200, nil, `{"location":"eastus","properties":{"peerings":[` + tt.peerings + `]}}`})
+			got := readOne(t, a.client(), executor.RefCircuit, testER)
+			c := got.Circuit
+			if got.Err != nil || c.Peering != tt.state || fmt.Sprint(c.Incomplete) != tt.lacks || (c.Microsoft != nil) != tt.microsoft || c.Public != tt.public {
+				t.Errorf("got %+v %v", c, got.Err)
+			}
+			if c.Microsoft != nil && fmt.Sprint(c.Microsoft.Prefixes) != "[198.51.100.0/24]" {
+				t.Errorf("got %+v", c.Microsoft)
+			}
+		})
+	}
+}
+
+// A tag may name the tool that owns a connection, in any writing.
+func TestOwners(t *testing.T) {
+	for _, tt := range []struct {
+		tags map[string]string
+		want string
+	}{
+		{nil, ""}, {map[string]string{"owner": "network"}, ""}, {map[string]string{"managed-by": "Terraform"}, "terraform"}, {map[string]string{"provisioner": "bicep"}, "bicep"},
+		{map[string]string{"Terraform": "true"}, "terraform"}, {map[string]string{"terraform": "false"}, ""},
+	} {
+		if got := ownerOf(tt.tags); got != tt.want {
+			t.Errorf("%v: %q, want %q", tt.tags, got, tt.want)
+		}
+	}
 }

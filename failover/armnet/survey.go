@@ -295,6 +295,7 @@ func (s *surveyor) connection(typ string, raw jsontext.Value) (k executor.Connec
 			Provisioning string    `json:"provisioningState"`
 			Status       string    `json:"connectionStatus"`
 			FastPath     bool      `json:"expressRouteGatewayBypass"`
+			PrivateLink  bool      `json:"enablePrivateLinkFastPath"`
 			Gateway      reference `json:"virtualNetworkGateway1"`
 			Peer         reference `json:"peer"`
 			Peering      reference `json:"expressRouteCircuitPeering"`
@@ -309,7 +310,7 @@ func (s *surveyor) connection(typ string, raw jsontext.Value) (k executor.Connec
 		circuit = circuitOf(p.Peering.ID)
 	}
 	k = executor.ConnectionState{ID: id.String(), Gateway: s.once(events.Canonical(p.Gateway.ID)), Circuit: s.once(circuit), Weight: p.Weight,
-		Provisioning: s.once(clip(clean(p.Provisioning), 40)), Status: s.once(clip(clean(p.Status), 40)), FastPath: p.FastPath}
+		Provisioning: s.once(clip(clean(p.Provisioning), 40)), Status: s.once(clip(clean(p.Status), 40)), FastPath: p.FastPath, PrivateLink: p.PrivateLink, Owner: ownerOf(b.Tags)}
 	for name, value := range b.Tags {
 		if strings.EqualFold(name, EpochTag) {
 			k.Epoch = strings.TrimSuffix(clip(clean(value), 40), emptyTags)

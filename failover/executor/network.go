@@ -83,16 +83,28 @@ type ConnectionState struct {
 	Provisioning string `json:"provisioning,omitzero"` // Succeeded, Updating, Failed, ...
 	Status       string `json:"status,omitzero"`       // Connected, NotConnected, ...
 	FastPath     bool   `json:"fast_path,omitzero"`
-	Rest         string `json:"rest,omitzero"` // hash of the body without the weight, our tag and read-only fields
+	PrivateLink  bool   `json:"private_link,omitzero"` // FastPath for Private Link
+	Owner        string `json:"owner,omitzero"`        // the tool that a tag names as the owner: terraform, bicep, pulumi; "" if none does
+	Rest         string `json:"rest,omitzero"`         // hash of the body without the weight, our tag and read-only fields
 }
 
 // CircuitState is what matters of a circuit.
 type CircuitState struct {
 	topology.Circuit
-	Provisioning string // the resource's own provisioning state
-	Enabled      bool   // circuitProvisioningState is Enabled
-	Provisioned  bool   // serviceProviderProvisioningState is Provisioned, or the circuit is on Direct
-	Peering      string // state of the private peering: Enabled, Disabled; "" if there is none
+	Provisioning string            // the resource's own provisioning state
+	Enabled      bool              // circuitProvisioningState is Enabled
+	Provisioned  bool              // serviceProviderProvisioningState is Provisioned, or the circuit is on Direct
+	Peering      string            // state of the private peering: Enabled, Disabled; "" if there is none
+	Incomplete   []string          // what the private peering lacks: VLAN, ASN, the addresses of a link
+	Microsoft    *MicrosoftPeering // nil: there is none
+	Public       bool              // it has a public peering, which Azure has retired
+}
+
+// MicrosoftPeering is what is said of a circuit's Microsoft peering, which is observed
+// and never moved.
+type MicrosoftPeering struct {
+	State    string
+	Prefixes []string // public prefixes that are advertised over it
 }
 
 // Write is one change of one connection's weight and of our tag; or of one lever.

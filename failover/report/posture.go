@@ -37,6 +37,7 @@ type Posture struct {
 	Circuits    map[string]executor.CircuitState
 	Connections map[string]executor.ConnectionState
 	Unread      map[string]string      // resource ID to why it could not be read
+	WrongType   map[string]string      // gateway ID to what it is, when it is not for ExpressRoute
 	Policy      map[string]policy.Rule // by group
 }
 
@@ -96,6 +97,7 @@ const roomyBase = 16000
 func PostureRules() []PostureRule {
 	return []PostureRule{
 		{"unreadable", Critical, "what cannot be read cannot be moved or proven", "correct the ID, or give the identity the Observer role there", unreadable},
+		{"gateway-not-expressroute", Critical, "a VPN gateway has no ExpressRoute connection to move", "name the virtual network's ExpressRoute gateway", wrongType},
 		{"circuit-not-enabled", Critical, "a circuit that is not enabled carries nothing", "enable the circuit, or take it out of the group", circuitRule(func(c executor.CircuitState) string {
 			return when(!c.Enabled, "circuitProvisioningState is not Enabled")
 		})},
@@ -106,6 +108,9 @@ func PostureRules() []PostureRule {
 			return when(c.Provisioning == "Failed", "the resource's provisioning state is Failed")
 		})},
 		{"no-private-peering", Critical, "without private peering no virtual network is reached", "configure private peering on both links", circuitRule(func(c executor.CircuitState) string { return when(c.Peering == "", "there is no private peering") })},
+		{"peering-incomplete", Critical, "a link without its addresses, VLAN and AS number carries nothing, so the circuit has less than two", "give the private peering a /30 (or /126) for both links, a VLAN and the peer's AS number", circuitRule(func(c executor.CircuitState) string {
+			return when(c.Peering != "" && len(c.Incomplete) > 0, "the private peering lacks: "+strings.Join(c.Incomplete, ", "))
+		})},
 		{"peering-disabled", Critical, "a disabled peering withdraws its routes", "enable the private peering", circuitRule(func(c executor.CircuitState) string {
 			return when(c.Peering != "" && !strings.EqualFold(c.Peering, "Enabled"), "the private peering is "+c.Peering)
 		})},
@@ -123,6 +128,11 @@ func PostureRules() []PostureRule {
 			return when(c.Weight > roomyBase, fmt.Sprintf("its weight is %d", c.Weight))
 		})},
 		{"sku-reach", Critical, "a Standard or Local circuit does not reach a gateway in another geopolitical region", "upgrade the circuit to Premium", skuReach},
+		{"too-many-circuits", Critical, "Azure refuses or drops connections beyond the limit of the gateway's SKU", "use a larger gateway SKU, or fewer circuits", tooManyCircuits},
+		{"too-many-networks", Critical, "Azure refuses connections beyond the limit of the circuit's SKU", "upgrade the circuit to Premium or to more bandwidth, or connect fewer networks", tooManyNetworks},
+		{"public-peering", Warning, "Azure has retired public peering; it is never used for a failover", "move to Microsoft peering and remove it", circuitRule(func(c executor.CircuitState) string {
+			return when(c.Public, "it has a public peering")
+		})},
 		{"same-location", Warning, "an outage of the location takes both down", "have a standby at another peering location", fateRule("location")},
 		{"same-provider", Warning, "an outage of the provider takes both down", "have a standby of another provider", fateRule("provider")},
 		{"same-site", Warning, "an outage of the site takes both down", "end the standby in another site", fateRule("site")},
@@ -133,6 +143,16 @@ func PostureRules() []PostureRule {
 		})},
 		{"standby-smaller", Warning, "the standby may drop traffic when it carries all of it", "upgrade the standby, or accept the loss knowingly", smaller},
 		{"fastpath-differs", Warning, "after a move the traffic of this gateway no longer bypasses it, or begins to", "set FastPath alike on both connections", fastPath},
+		{"private-link-differs", Warning, "after a move private endpoints are reached another way, or no longer by FastPath", "set FastPath for Private Link alike on both connections; a provider's circuit cannot have it, ExpressRoute Direct can", privateLink},
+		{"weights-owned-elsewhere", Warning, "its next apply puts the weight back in the middle of a failover", `tell the tool to leave it: Terraform lifecycle { ignore_changes = [routing_weight, tags["erfailover-epoch"]] }; Bicep: take routingWeight from a read of the existing connection`, connectionRule(func(c executor.ConnectionState) string {
+			return when(c.Owner != "", "a tag says that "+c.Owner+" owns it")
+		})},
+		{"microsoft-peering", Note, "Microsoft peering is observed and never moved: it has no weights, and its NAT pools belong to a link", "plan its failover with BGP: prepend a public AS, or advertise other prefixes for each circuit", circuitRule(func(c executor.CircuitState) string {
+			if c.Microsoft == nil {
+				return ""
+			}
+			return "it has a Microsoft peering, " + strings.ToLower(c.Microsoft.State) + ", which advertises " + strings.Join(c.Microsoft.Prefixes, ", ")
+		})},
 		{"gateway-not-zonal", Note, "a gateway in one zone fails with it", "move to ErGw1AZ, ErGw2AZ, ErGw3AZ or ErGwScale", notZonal},
 		{"observe-only", Note, "this group decides and never acts", "set mode: approve or automatic when its verdicts have earned trust", observeOnly},
 		{"reverse-unproven", Note, "weights steer Azure to on-premises only; without matching local preference traffic is asymmetric after a move", "set local preference on the routers, or let them follow the outcome stream", reverse},

@@ -19,7 +19,7 @@ func unreadable(p *posture) {
 func noPath(p *posture) {
 	for _, g := range p.Estate.Groups {
 		for _, gw := range g.Gateways {
-			if _, lost := p.Unread[gw]; lost {
+			if _, lost := p.Unread[gw]; lost || p.WrongType[gw] != "" {
 				continue // said already, and its connections are not known
 			}
 			for _, c := range g.Circuits() {

@@ -45,12 +45,31 @@ func TestEachRule(t *testing.T) {
 		return func(p *Posture) { change(&p.Estate.Circuits[0], &p.Estate.Circuits[1]) }
 	}
 	harm := map[string]func(*Posture){
-		"unreadable":                 func(p *Posture) { p.Unread["/c/a"] = "denied" },
-		"circuit-not-enabled":        circuit(func(c *executor.CircuitState) { c.Enabled = false }),
-		"provider-not-provisioned":   circuit(func(c *executor.CircuitState) { c.Provisioned = false }),
-		"provisioning-failed":        circuit(func(c *executor.CircuitState) { c.Provisioning = "Failed" }),
-		"no-private-peering":         circuit(func(c *executor.CircuitState) { c.Peering = "" }),
-		"peering-disabled":           circuit(func(c *executor.CircuitState) { c.Peering = "Disabled" }),
+		"unreadable":               func(p *Posture) { p.Unread["/c/a"] = "denied" },
+		"circuit-not-enabled":      circuit(func(c *executor.CircuitState) { c.Enabled = false }),
+		"provider-not-provisioned": circuit(func(c *executor.CircuitState) { c.Provisioned = false }),
+		"provisioning-failed":      circuit(func(c *executor.CircuitState) { c.Provisioning = "Failed" }),
+		"no-private-peering":       circuit(func(c *executor.CircuitState) { c.Peering = "" }),
+		"peering-disabled":         circuit(func(c *executor.CircuitState) { c.Peering = "Disabled" }),
+		"gateway-not-expressroute": func(p *Posture) { p.WrongType = map[string]string{"/g/1": "it is a VPN gateway"} },
+		"peering-incomplete":       circuit(func(c *executor.CircuitState) { c.Incomplete = []string{"VLAN"} }),
+		"public-peering":           circuit(func(c *executor.CircuitState) { c.Public = true }),
+		"microsoft-peering": circuit(func(c *executor.CircuitState) {
+			c.Microsoft = &executor.MicrosoftPeering{State: "Enabled", Prefixes: []string{"198.51.100.0/24"}}
+		}),
+		"private-link-differs":    conn("/k/a", func(c *executor.ConnectionState) { c.PrivateLink = true }),
+		"weights-owned-elsewhere": conn("/k/a", func(c *executor.ConnectionState) { c.Owner = "terraform" }),
+		"too-many-circuits": func(p *Posture) {
+			for range 3 {
+				p.Estate.Connections = append(p.Estate.Connections, topology.Connection{ID: "/k/x", Gateway: "/g/1", Circuit: "/c/elsewhere"})
+			}
+		},
+		"too-many-networks": func(p *Posture) {
+			p.Estate.Circuits[0].Tier = "Standard"
+			for range 10 {
+				p.Estate.Connections = append(p.Estate.Connections, topology.Connection{ID: "/k/x", Gateway: "/g/other", Circuit: "/c/a"})
+			}
+		},
 		"no-path":                    func(p *Posture) { p.Estate.Connections = p.Estate.Connections[:1] },
 		"no-standby":                 func(p *Posture) { p.Estate.Groups[0].Tiers = [][]string{{"a"}} },
 		"same-port":                  fate(func(a, b *topology.Circuit) { a.Port, b.Port = "/p/1", "/p/1" }),
