@@ -91,11 +91,12 @@ func orderCommands() []*cobra.Command {
 	failover := groupOrder("failover", "failover GROUP", "The circuit is bad: move away from it", true, func(c *cobra.Command, o *orderFlags) {
 		o.levers(c, "disconnect, peering")
 	})
-	drill := groupOrder("drill", "drill GROUP", "Rehearse a failover; failback ends it, and so does its deadline", true, func(c *cobra.Command, o *orderFlags) {
+	drill := groupOrder("drill", "drill GROUP", "Rehearse a failover; failback ends it, and so does its deadline. For configured drills: drill list, show, run, stop, cancel", true, func(c *cobra.Command, o *orderFlags) {
 		o.levers(c, "disconnect, link")
 		c.Flags().StringVar(&o.link, "link", "", "with --lever link: the link to cut, primary or secondary")
 		c.Flags().DurationVar(&o.span, "limit", 0, "it is undone after this")
 	})
+	drill.AddCommand(drillCommands()...)
 	return []*cobra.Command{
 		planCommand(), failover, switchover, move("failback", "Move home, and put back what a lever cut"),
 		drill,

@@ -131,7 +131,15 @@ func (p *parts) drillPreviews(ctx context.Context, in *drill.Input, d drill.Docu
 func changes(p planner.Plan) []drill.Change {
 	var out []drill.Change
 	for _, s := range p.Steps {
-		out = append(out, drill.Change{Connection: s.Connection, Circuit: s.Circuit, From: s.From.Weight, To: s.To.Weight})
+		c := drill.Change{Connection: s.Connection, Circuit: s.Circuit, From: s.From.Weight, To: s.To.Weight}
+		switch s.Kind {
+		case planner.Disconnect:
+			c.Does = "leaves " + s.Location
+		case planner.CutLink:
+			c.Does = "loses its " + s.Link + " link"
+		case planner.SetWeight, planner.CutPeering:
+		}
+		out = append(out, c)
 	}
 	return out
 }

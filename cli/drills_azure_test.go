@@ -2,9 +2,12 @@ package cli
 
 import (
 	"context"
+	"fmt"
+	"slices"
 	"strings"
 
 	"erfailover/failover/executor"
+	"erfailover/failover/planner"
 	"erfailover/failover/topology"
 )
 
@@ -12,6 +15,22 @@ import (
 type smallAzure struct {
 	w       *drillWorld
 	weights map[string]*executor.ConnectionState
+	tests   []cutTest // failover tests that run
+}
+
+// cutTest is a failover test that runs.
+type cutTest struct {
+	target string
+	executor.Test
+}
+
+// lever starts or stops a failover test, at once.
+func (a *smallAzure) lever(w executor.Write) executor.Begun {
+	a.tests = slices.DeleteFunc(a.tests, func(t cutTest) bool { return t.target == w.Connection && t.Location == w.Location && t.Link == w.Link })
+	if w.Cut {
+		a.tests = append(a.tests, cutTest{w.Connection, executor.Test{ID: fmt.Sprintf("guid-%d", a.w.now.Unix()), Location: w.Location, Link: w.Link, State: executor.TestOn, Status: "Active", Start: a.w.now}})
+	}
+	return executor.Begun{Outcome: executor.Applied, Sent: true}
 }
 
 // named returns a connection by the end of its ID, "gw1-ashburn".
@@ -62,6 +81,10 @@ func (a *smallAzure) Read(_ context.Context, refs []executor.Ref) []executor.Rea
 func (a *smallAzure) Begin(_ context.Context, writes []executor.Write) []executor.Begun {
 	out := make([]executor.Begun, len(writes))
 	for i, w := range writes {
+		if w.Kind != planner.SetWeight && w.Kind != "" {
+			out[i] = a.lever(w)
+			continue
+		}
 		c := a.weights[w.Connection]
 		before := *c
 		c.Weight, c.Epoch = w.To, w.Epoch
@@ -73,6 +96,16 @@ func (a *smallAzure) Begin(_ context.Context, writes []executor.Write) []executo
 func (a *smallAzure) Ask(_ context.Context, qs []executor.Question) []executor.Begun {
 	out := make([]executor.Begun, len(qs))
 	for i, q := range qs {
+		if q.Kind == executor.AskTests {
+			ans := &executor.Answer{Question: q, At: a.w.now}
+			for _, t := range a.tests {
+				if t.target == q.Target {
+					ans.Tests = append(ans.Tests, t.Test)
+				}
+			}
+			out[i] = executor.Begun{Outcome: executor.Applied, Answer: ans}
+			continue
+		}
 		out[i] = executor.Begun{Outcome: executor.Applied, Answer: &executor.Answer{Question: q, At: a.w.now,
 			Peers: []executor.Peer{{Established: true, Prefixes: 3}}, Routes: []executor.Route{{Network: "10.0.0.0/8", Origin: "EBgp"}}}}
 	}

@@ -86,6 +86,9 @@ func (c Calendar) Next(t time.Time) time.Time {
 			return time.Time{}
 		}
 		at = next
+		if again(next) {
+			continue
+		}
 		start := next.Add(c.delay(next))
 		if !start.After(t) {
 			continue
@@ -95,6 +98,18 @@ func (c Calendar) Next(t time.Time) time.Time {
 		}
 	}
 	return time.Time{}
+}
+
+// again reports whether the clocks have shown this time of day before, in the hour (or
+// half of one) that a change of clocks repeats.
+func again(t time.Time) bool {
+	const wall = "2006-01-02 15:04:05"
+	for _, back := range []time.Duration{30 * time.Minute, time.Hour} {
+		if t.Add(-back).Format(wall) == t.Format(wall) {
+			return true
+		}
+	}
+	return false
 }
 
 // delay returns by how much the start of a day is put off: whole seconds, evenly

@@ -81,7 +81,7 @@ type Document struct {
 	Phase       Phase     `json:"phase"`
 	Next        time.Time `json:"next,omitzero"`         // planned start
 	AnnouncedAt time.Time `json:"announced_at,omitzero"` // when people were told of it
-	Skipped     time.Time `json:"skipped,omitzero"`      // a start that a person cancelled
+	Skipped     time.Time `json:"skipped,omitzero"`      // the newest start that is used up: run, refused, called off or missed
 	Run                   // the running one, or what was ordered of the next
 	Flags       []Flag    `json:"flags,omitempty"` // blocks that are in force
 	Last        *Outcome  `json:"last,omitempty"`
@@ -109,6 +109,7 @@ type Run struct {
 	SeenBy      string    `json:"seen_by,omitzero"` // instance that read it back, in a later beat
 	HeldAt      time.Time `json:"held_at,omitzero"` // every leg is on its standby
 	ReturnAt    time.Time `json:"return_at,omitzero"`
+	HomeAt      time.Time `json:"home_at,omitzero"` // every leg is home; the weights at rest are waited for
 	Legs        []Leg     `json:"legs,omitempty"`
 	Early       Result    `json:"early,omitzero"`     // how it will end, when it goes home early
 	Why         string    `json:"why,omitzero"`       // why it goes home early
@@ -229,6 +230,7 @@ type Change struct {
 	Circuit    string `json:"circuit"`
 	From       int32  `json:"from"`
 	To         int32  `json:"to"`
+	Does       string `json:"does,omitzero"` // of a lever: what it cuts
 }
 
 // Order returns the order that moves a group in this drill. until is its deadline.

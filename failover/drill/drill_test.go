@@ -1,6 +1,8 @@
 package drill
 
 import (
+	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -37,6 +39,8 @@ func TestNext(t *testing.T) {
 		{"both ends are closed", "0 2 * * *", "UTC", "2026-12-14T12:00:00Z", "2027-01-06T02:00:00Z", []Dates{{"2026-12-15", "2027-01-05"}}},
 		{"closed by the day of the zone", "0 23 * * *", "America/New_York", "2026-12-14T12:00:00Z", "2026-12-17T04:00:00Z", []Dates{{"2026-12-14", "2026-12-15"}}},
 		{"the hour that is skipped", "30 2 8 3 *", "America/New_York", "2026-01-01T00:00:00Z", "2027-03-08T07:30:00Z", nil},
+		{"the hour that comes twice, its first time", "30 1 * * 0", "America/New_York", "2026-10-31T00:00:00Z", "2026-11-01T05:30:00Z", nil},
+		{"the hour that comes twice, once", "30 1 * * 0", "America/New_York", "2026-11-01T05:30:00Z", "2026-11-08T06:30:00Z", nil},
 		{"the 29th of February", "0 2 29 2 *", "UTC", "2026-01-01T00:00:00Z", "2028-02-29T02:00:00Z", nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -99,4 +103,17 @@ func FuzzParseCalendar(f *testing.F) {
 			c.Next(at("2026-01-01T00:00:00Z"))
 		}
 	})
+}
+
+// TestEveryCodeIsExplained: each code of the calendar has its row in docs/drills.md.
+func TestEveryCodeIsExplained(t *testing.T) {
+	text, err := os.ReadFile("../../docs/drills.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range Codes() {
+		if !strings.Contains(string(text), `<a id="`+string(c)+`"></a>`) || !strings.Contains(string(text), "| `"+string(c)+"` |") {
+			t.Errorf("docs/drills.md does not explain %s", c)
+		}
+	}
 }

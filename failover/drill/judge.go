@@ -285,6 +285,13 @@ func finish(d Document, in Input, r Result, why string, codes ...string) (Docume
 	ended := Ended{Schema: record.Schema, Name: d.Name, Group: in.Spec.Group, ObjectiveMS: in.Spec.Objective.Milliseconds(), HoldMS: in.Spec.hold(d.Run).Milliseconds(), Outcome: o, Run: d.Run}
 	next := Document{Schema: d.Schema, Name: d.Name, Phase: Idle, Skipped: d.Skipped, Flags: d.Flags, Last: &o, History: append([]Outcome{o}, d.History...), Trail: d.Trail}
 	next.History = next.History[:min(len(next.History), keptHistory)]
-	next.Next = in.Spec.Calendar.Next(in.Now)
+	from := in.Now
+	if d.By == "" && d.Next.After(next.Skipped) {
+		next.Skipped = d.Next // an instance whose clock is slow must not run it again
+	}
+	if next.Skipped.After(from) {
+		from = next.Skipped
+	}
+	next.Next = in.Spec.Calendar.Next(from)
 	return next, nil, &ended
 }

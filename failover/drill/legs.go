@@ -277,10 +277,23 @@ func end(d Document, in Input, orders []events.Order) (Document, []events.Order,
 		d.Phase, d.ReturnAt = Returning, in.Now
 		note(&d, in, "return", "traffic is home: "+d.Why)
 	}
-	if !rested(d, in) && in.Now.Before(d.ReturnAt.Add(in.Spec.Limit)) {
+	if d.HomeAt.IsZero() {
+		d.HomeAt = in.Now
+	}
+	if (!rested(d, in) || !loaded(d, in)) && in.Now.Before(d.HomeAt.Add(in.Spec.Limit)) {
 		return d, orders, nil // home; the weights at rest are still to be written back
 	}
 	return judge(d, in)
+}
+
+// loaded reports whether the operations that the legs name were read with this beat.
+func loaded(d Document, in Input) bool {
+	for _, l := range d.Legs {
+		if (l.Out != "" && in.Ops[l.Out] == nil) || (l.Back != "" && in.Ops[l.Back] == nil) {
+			return false
+		}
+	}
+	return true
 }
 
 func codesOf(legs []Leg) []string {

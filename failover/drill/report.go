@@ -267,6 +267,7 @@ func class(r Result) string {
 // or turn text around is taken out before the template escapes the rest.
 var pageTemplate = template.Must(template.New("drill").Funcs(template.FuncMap{
 	"plain": func(s any) string { return record.Clean(fmt.Sprint(s), 4096) },
+	"leaf":  func(id string) string { return record.Clean(name(id), 256) },
 	"names": func(s []string) string { return record.Clean(strings.Join(s, ", "), 4096) },
 	"stamp": func(t time.Time) string {
 		if t.IsZero() {

@@ -27,6 +27,7 @@ header,header.good,header.bad{color:var(--ink)}
 code{font-family:ui-monospace,Menlo,Consolas,monospace;font-size:.86em}
 table{border-collapse:collapse;width:100%;margin:.5rem 0}
 th,td{text-align:left;vertical-align:top;padding:.3rem .6rem .3rem 0;border-bottom:1px solid var(--line)}
+th,td strong{overflow-wrap:normal}
 thead th{font-weight:600;color:var(--soft);font-size:.86rem}
 .facts th{width:11rem;font-weight:500;color:var(--soft)}
 td.n{white-space:nowrap;font-variant-numeric:tabular-nums}
@@ -76,7 +77,7 @@ footer{margin-top:2rem;color:var(--soft);font-size:.86rem}
 {{range .Run.Plans}}{{if .Steps}}<h2>Plan for {{plain .Group}}</h2>
 <p><code>{{plain .ID}}</code>: from {{names .From}} to {{names .To}}.</p>
 <table><thead><tr><th scope="col">connection</th><th scope="col">circuit</th><th scope="col">from</th><th scope="col">to</th></tr></thead><tbody>
-{{range .Steps}}<tr><td>{{plain .Connection}}</td><td>{{plain .Circuit}}</td><td class="n">{{.From}}</td><td class="n">{{.To}}</td></tr>
+{{range .Steps}}<tr><td>{{leaf .Connection}}</td><td>{{plain .Circuit}}</td>{{if .Does}}<td colspan="2">{{plain .Does}}</td>{{else}}<td class="n">{{.From}}</td><td class="n">{{.To}}</td>{{end}}</tr>
 {{end}}</tbody></table>{{end}}{{end}}
 <h2>Checks before the start</h2>
 <table><thead><tr><th scope="col">check</th><th scope="col">answer</th><th scope="col">why</th></tr></thead><tbody>

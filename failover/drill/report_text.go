@@ -56,7 +56,11 @@ func (r Report) Markdown() string {
 		}
 		row = table("Plan for "+cell(p.Group), "connection", "circuit", "from", "to")
 		for _, s := range p.Steps {
-			row(s.Connection, s.Circuit, fmt.Sprint(s.From), fmt.Sprint(s.To))
+			from, to := fmt.Sprint(s.From), fmt.Sprint(s.To)
+			if s.Does != "" {
+				from, to = s.Does, ""
+			}
+			row(name(s.Connection), s.Circuit, from, to)
 		}
 	}
 	row = table("Checks before the start", "check", "answer", "why")

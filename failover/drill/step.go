@@ -83,6 +83,12 @@ func idle(d Document, in Input) Document {
 	if in.Now.Before(d.Next.Add(-in.Spec.Announce)) {
 		return d
 	}
+	if in.Now.Add(in.Spec.Announce).After(d.Next.Add(in.Spec.Limit)) {
+		note(&d, in, "plan", fmt.Sprintf("the start of %s is passed over: nobody was there to give %s of notice", stamp(d.Next), in.Spec.Announce))
+		d.Skipped = d.Next
+		d.Next = in.Spec.Calendar.Next(in.Now)
+		return d
+	}
 	announce(&d, in)
 	return d
 }
