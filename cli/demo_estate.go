@@ -162,7 +162,7 @@ groups:
     failback: {mode: automatic, after: 8m}
 {{- end}}
 drills:
-  monthly-east: {group: east, kind: move, schedule: "0 2 1 * *", timezone: America/New_York, hold: 20m, limit: 45m, announce: 24h, windows: ["daily 01:00-05:00 America/New_York"]}
+  monthly-east: {group: east, kind: move, schedule: "0 2 1 * *", timezone: America/New_York, hold: 20m, limit: 45m, announce: 24h}
   quarterly-evacuate: {group: east, kind: evacuate, schedule: "0 3 15 */3 *", timezone: America/New_York, hold: 20m, limit: 1h}
   paper-south: {group: south, kind: tabletop, schedule: "0 9 * * MON", timezone: America/Chicago}
 timing: {settleAfter: 1m}
