@@ -28,7 +28,7 @@ type estate struct {
 	clk *stepClock
 }
 
-func newEstate(t *testing.T, o sim.Options, change ...func(*sim.Spec)) *estate {
+func newEstate(t testing.TB, o sim.Options, change ...func(*sim.Spec)) *estate {
 	t.Helper()
 	e := &estate{TB: t, Demo: sim.DemoEstateAt(someTime, sim.Timing{}), clk: &stepClock{now: someTime}}
 	o.Now = e.clk.Now
