@@ -222,6 +222,9 @@ func otherMeaning(e record.Entry) (notice, bool) {
 		refused("others changed a weight", "drift")
 	case "write.late":
 		n.title, n.trouble = "an old write landed late", "late"
+	case "record.rebased", "journal.rejoined":
+		n.topics, n.severity, n.title, n.trouble = []Topic{Operation, Failure}, Warning, "a copy of the record came back; it goes on from what Azure shows", "record"
+		n.next = append(n.next, "erfailover journal verify")
 	case "group.paused":
 		n.title, n.trouble = "paused", "pause"
 		n.next = append(n.next, "erfailover resume "+e.Group)
