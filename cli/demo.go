@@ -21,6 +21,8 @@ type demoOptions struct {
 	stay  bool
 	json  bool
 	keep  string
+	hands bool
+	in    io.Reader
 }
 
 // demoCommand shows the whole program on a simulated estate.
@@ -39,12 +41,16 @@ program; weights are written with the Azure SDK. Nothing leaves this machine.
 The estate's clock runs faster than yours (--speed).`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if o.in = cmd.InOrStdin(); o.hands && !cmd.Flags().Changed("speed") {
+				o.speed = handsSpeed
+			}
 			return runDemo(cmd.Context(), assets, o, cmd.OutOrStdout())
 		},
 	}
 	f := c.Flags()
 	f.Float64Var(&o.speed, "speed", 60, "estate seconds in a real second, 1 to 200")
 	f.BoolVar(&o.stay, "stay", false, "keep the estate and the program up after the story, until interrupted")
+	f.BoolVar(&o.hands, "hands-on", false, "no story: the estate is yours, every group asks before it moves; ten times as fast as you")
 	f.BoolVar(&o.json, "json", false, "print the result as one JSON object instead of the story")
 	f.StringVar(&o.keep, "keep", "", "keep the record, the logs and the configuration in this folder")
 	return c
@@ -87,11 +93,14 @@ func runDemo(ctx context.Context, assets Assets, o demoOptions, w io.Writer) err
 	if err := os.Remove(filepath.Join(dir, recordFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err // an earlier demo's record tells another story
 	}
-	d, err := startDemo(assets, o.speed, dir, story)
+	d, err := startDemo(assets, o, dir, story)
 	if err != nil {
 		return err
 	}
 	defer d.stop()
+	if o.hands {
+		return d.play(ctx, o.in)
+	}
 	err = d.tell(ctx)
 	if ctx.Err() != nil {
 		fmt.Fprintln(story, "\ninterrupted; everything is stopped and removed")

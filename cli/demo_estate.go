@@ -36,6 +36,7 @@ type demo struct {
 	source   sim.Source
 	dir      string
 	out      io.Writer
+	asks     bool              // every group waits for a person
 	before   map[string][]byte // connection bodies at rest, by ID
 	logs     *os.File
 
@@ -49,8 +50,8 @@ type demo struct {
 
 // startDemo starts everything. The program under it is this very binary, started
 // by the host's stand-in as the host would.
-func startDemo(assets Assets, speed float64, dir string, out io.Writer) (*demo, error) {
-	d := &demo{clock: newClock(demoStart(), speed), dir: dir, out: out, before: map[string][]byte{}}
+func startDemo(assets Assets, o demoOptions, dir string, out io.Writer) (*demo, error) {
+	d := &demo{clock: newClock(demoStart(), o.speed), dir: dir, out: out, asks: o.hands, before: map[string][]byte{}}
 	d.est = sim.DemoEstateAt(demoStart(), sim.Timing{Land: 20 * time.Second, End: 30 * time.Second, Read: 8 * time.Second})
 	d.arm = sim.NewARM(d.est.Fabric, sim.Options{Now: d.clock.Now, RetryAfter: 5 * time.Second})
 	if err := d.arm.Start(); err != nil {
@@ -64,7 +65,7 @@ func startDemo(assets Assets, speed float64, dir string, out io.Writer) (*demo, 
 		body, _ := d.est.Fabric.Get(id, false, sim.KeyMasked, d.clock.Now())
 		d.before[id] = body
 	}
-	if err := d.startHost(assets, speed); err != nil {
+	if err := d.startHost(assets, o.speed); err != nil {
 		d.stop()
 		return nil, err
 	}
@@ -150,7 +151,7 @@ circuits:
 groups:
 {{- range .Groups}}
   {{.Name}}:
-    mode: automatic
+    mode: {{$.Mode}}
     gateways:
 {{- range .Gateways}}
       - {{.}}
@@ -159,7 +160,8 @@ groups:
     objective: 5m
     health: {holdDown: 30s, holdUp: 2m, observers: 2, confirmByRead: true, degraded: alert, damping: {halfLife: 4m, suppress: 2400}}
     coolDown: 5m
-    failback: {mode: automatic, after: 8m}
+    failback: {mode: {{$.Return}}, after: 8m}
+    approval: {approvers: 1, distinct: true, expires: 24h}
 {{- end}}
 drills:
   monthly-east: {group: east, kind: move, schedule: "0 2 1 * *", timezone: America/New_York, hold: 20m, limit: 45m, announce: 24h}
@@ -179,8 +181,14 @@ func (d *demo) config() ([]byte, error) {
 	}
 	var data struct {
 		ARM, Record string
+		Mode        string
+		Return      string
 		Circuits    []circuit
 		Groups      []group
+	}
+	data.Mode, data.Return = "automatic", "automatic"
+	if d.asks {
+		data.Mode, data.Return = "approve", "manual"
 	}
 	data.ARM, data.Record = d.arm.URL(), filepath.Join(d.dir, recordFile)
 	for _, name := range sortedKeys(d.est.Circuits) {

@@ -61,7 +61,7 @@ func (p *parts) logging() {
 func (p *parts) options() handlers.Options {
 	views := handlers.NewViews(p.engine)
 	return p.withPage(handlers.Options{
-		Engine: p.told(faced(p.engine)), Letters: handlers.NewRecordLetters(p.store), Parse: handlers.ParseEvents,
+		Engine: p.told(p.carded(faced(p.engine))), Letters: handlers.NewRecordLetters(p.store), Parse: handlers.ParseEvents,
 		Auth: handlers.Auth{Mode: handlers.Mode(p.config.Auth.Mode), Tenant: p.config.Auth.Tenant, Audience: p.config.Auth.Audience, Authority: authority(p.config.Azure), Grants: granted(p.config.Auth)},
 		Log:  newLog(os.Stdout, p.clock.Now).With().Str("component", "handlers").Logger(),
 		Now:  p.clock.Now, Views: views, Ready: views.Ready, Drills: p.drills, Calendar: drillDesk{p}, Probe: p.probing(), Trace: p.trace, Dropped: p.dropped,

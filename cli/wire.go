@@ -30,6 +30,7 @@ type parts struct {
 	config config.Config
 	engine *failover.Engine
 	store  record.Store
+	cards  *cardKeeper
 	net    *armnet.Client
 	clock  *clock
 	log    zerolog.Logger
@@ -87,9 +88,11 @@ func wire(cfg config.Config, log zerolog.Logger) (*parts, error) {
 	if err != nil {
 		return nil, errors.Join(err, closeStore())
 	}
-	p := &parts{config: cfg, store: store, net: net, clock: clk, log: log, close: closeStore}
+	saves := &counted{Store: store}
+	p := &parts{config: cfg, store: saves, net: net, clock: clk, log: log, close: closeStore}
 	p.watch(os.Getenv)
 	p.engine = failover.New(settings(cfg, p))
+	p.cards = newCardKeeper(p, saves)
 	p.wired.Store(true)
 	p.withProber()
 	return p, nil

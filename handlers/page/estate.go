@@ -30,7 +30,7 @@ type estateView struct {
 	Level    level
 	Wrong    string   // is anything wrong
 	What     []string // what it is
-	Flows    []string // where does traffic flow
+	Flows    []flowView
 	Does     []doesView
 	Groups   int
 	Cards    []groupView
@@ -47,11 +47,18 @@ type estateView struct {
 	Circuits int
 }
 
+// flowView is one answer to where traffic flows.
+type flowView struct {
+	Text string
+	Dead bool // over a circuit that is down
+}
+
 // doesView is one thing that the automation does or waits for.
 type doesView struct {
 	Group, Key, Text string
 	Until            time.Time
 	At               time.Time // of a move that is planned
+	Asks             bool      // a person is waited for
 }
 
 // getEstate shows the first screen.
@@ -167,15 +174,22 @@ func matches(g report.GroupStatus, query string) bool {
 
 // answer answers the three questions. Groups come worst first.
 func (v *estateView) answer(groups []report.GroupStatus, levels map[string]level, now time.Time) {
-	var trouble, away []string
+	var trouble, doubt []string
+	var away []flowView
 	var planned []doesView
 	count := map[level]int{}
 	home, unread := 0, 0
 	for _, g := range groups {
 		l := levels[g.Name]
 		count[l]++
-		if l != calm {
+		switch l {
+		case bad, busy:
 			trouble = append(trouble, g.Name)
+		case warn:
+			doubt = append(doubt, g.Name)
+		case calm:
+		}
+		if l != calm {
 			v.what(g, now)
 		}
 		switch {
@@ -184,10 +198,10 @@ func (v *estateView) answer(groups []report.GroupStatus, levels map[string]level
 		case g.AtHome && !onDead(g):
 			home++
 		default:
-			away = append(away, label(g.Name)+": "+carries(g))
+			away = append(away, flowView{label(g.Name) + ": " + carries(g), onDead(g)})
 		}
-		if text, until := doing(g, now); l != calm || (g.Operation != nil && g.Operation.Status != record.Ended) {
-			v.Does = append(v.Does, doesView{Group: label(g.Name), Key: linkable(g.Name), Text: text, Until: until})
+		if text, until := doing(g, now); l != calm && text != idle || (g.Operation != nil && g.Operation.Status != record.Ended) {
+			v.Does = append(v.Does, doesView{Group: label(g.Name), Key: linkable(g.Name), Text: text, Until: until, Asks: awaits(g)})
 		}
 		v.Level = min(v.Level, l)
 		for _, o := range g.Scheduled {
@@ -203,17 +217,32 @@ func (v *estateView) answer(groups []report.GroupStatus, levels map[string]level
 			v.Wrong = "No. The one group is well"
 		}
 	case v.Level == warn:
-		v.Wrong = "Look: " + labels(trouble) + " (" + strconv.Itoa(len(trouble)) + " of " + plural(len(groups), "group") + ")"
+		v.Wrong = "Look: " + labels(doubt) + " (" + strconv.Itoa(len(doubt)) + " of " + plural(len(groups), "group") + ")"
 	default:
 		v.Wrong = "Yes: " + labels(trouble) + " (" + strconv.Itoa(len(trouble)) + " of " + plural(len(groups), "group") + ")"
+		if len(doubt) > 0 {
+			v.What = append([]string{"Look at " + labels(doubt) + " too"}, v.What...)
+		}
 	}
 	if len(groups) > 0 {
-		v.Flows = append(v.Flows, fmt.Sprintf("%d of %s over home", home, plural(len(groups), "group")))
+		v.Flows = append(v.Flows, flowView{Text: fmt.Sprintf("%d of %s over home", home, plural(len(groups), "group"))})
 	}
 	if unread > 0 {
-		v.Flows = append(v.Flows, plural(unread, "group")+" whose weights have not been read")
+		v.Flows = append(v.Flows, flowView{Text: plural(unread, "group") + " whose weights have not been read"})
 	}
-	v.Flows = append(v.Flows, capped(away)...)
+	slices.SortStableFunc(away, func(a, b flowView) int { // the dead first
+		switch {
+		case a.Dead == b.Dead:
+			return 0
+		case a.Dead:
+			return -1
+		}
+		return 1
+	})
+	if more := len(away) - told; more > 0 {
+		away = append(away[:told:told], flowView{Text: fmt.Sprintf("and %d more below", more)})
+	}
+	v.Flows = append(v.Flows, away...)
 	v.What = capped(v.What)
 	if len(v.Does) > told {
 		more := len(v.Does) - told

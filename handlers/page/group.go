@@ -171,6 +171,8 @@ func levelOf(g report.GroupStatus, now time.Time) level {
 		blind = blind && b.State == health.Unknown
 	}
 	switch {
+	case awaits(g) && onDead(g):
+		return bad // traffic is hurt, and only a person can go on
 	case g.Operation != nil && g.Operation.Status != record.Ended && g.Operation.Kind != policy.KindSettle:
 		return busy
 	case down || g.Verdict.Has(policy.Blind) || g.Verdict.Has(policy.LastFailed) || g.Verdict.Has(policy.NoCandidate) || len(g.Active) == 0 && blind:
@@ -179,6 +181,11 @@ func levelOf(g report.GroupStatus, now time.Time) level {
 		return warn
 	}
 	return calm
+}
+
+// awaits says whether an operation of the group waits for a person.
+func awaits(g report.GroupStatus) bool {
+	return g.Operation != nil && g.Operation.Status == record.AwaitingApproval
 }
 
 // troubled says whether a hold comes from trouble.
@@ -241,8 +248,12 @@ func wrong(g report.GroupStatus, now time.Time) string {
 	} else if unknown > 0 {
 		parts = append(parts, plural(unknown, "circuit")+" without fresh evidence")
 	}
-	if !g.AtHome && len(g.Active) > 0 {
+	switch {
+	case g.AtHome || len(g.Active) == 0:
+	case slices.ContainsFunc(g.Active, func(c string) bool { return slices.Contains(g.Home, c) }):
 		parts = append(parts, "traffic is not on its home alone")
+	default:
+		parts = append(parts, "traffic is away from home")
 	}
 	if len(g.Drifted) > 0 {
 		parts = append(parts, "somebody else changed "+plural(len(g.Drifted), "weight"))
@@ -275,6 +286,9 @@ func state(b health.Belief, now time.Time) string {
 	return text
 }
 
+// idle is what the automation does while all is well.
+const idle = "Nothing; it watches"
+
 // doing says what the automation does or waits for, and until when.
 func doing(g report.GroupStatus, now time.Time) (string, time.Time) {
 	if op := g.Operation; op != nil {
@@ -287,7 +301,7 @@ func doing(g report.GroupStatus, now time.Time) (string, time.Time) {
 		}
 		switch op.Status {
 		case record.AwaitingApproval:
-			return kind + " waits for approval", op.Expires
+			return "Waits for you: " + kind + " needs approval", op.Expires
 		case record.Applying:
 			return fmt.Sprintf("%s: %d of %s done", kind, done, plural(len(op.Steps), "write")), time.Time{}
 		case record.Converging:
@@ -318,7 +332,7 @@ func doing(g report.GroupStatus, now time.Time) (string, time.Time) {
 		if g.Mode == policy.Observe {
 			return "Nothing; it only observes", time.Time{}
 		}
-		return "Nothing; it watches", time.Time{}
+		return idle, time.Time{}
 	}
 	return "Holds (" + label(string(first.Code)) + "): " + prose(first.Text), first.Until
 }

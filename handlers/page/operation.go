@@ -158,6 +158,9 @@ func stages(op report.Operation) []stageView {
 			continue
 		}
 		v := stageView{Name: name, Means: prose(st.Means), Reached: true, At: st.At, Took: spanMS(st.TookMS), Since: spanMS(st.SinceMS), X: "0", W: "0"}
+		if name == "signal" && op.By != "" {
+			v.Means = "a person ordered it"
+		}
 		if total := op.Ledger.RecoveryMS; total > 0 {
 			v.X = fmt.Sprintf("%.1f", 100*float64(st.SinceMS-st.TookMS)/float64(total))
 			v.W = fmt.Sprintf("%.1f", max(0.6, 100*float64(st.TookMS)/float64(total)))

@@ -301,7 +301,7 @@ func guards(v policy.Verdict) []findingView {
 func (a *asked) order(v verb, group string) events.Order {
 	by := a.User
 	if by == "" {
-		by = "page"
+		by = "you"
 	}
 	return events.Order{Verb: v.name, Group: group, To: a.To, MakeHome: a.MakeHome && v.name == events.OrderSwitchover, By: by, Reason: a.Reason, Overrides: a.Overrides}
 }

@@ -22,7 +22,7 @@ func firstScreen(t *testing.T, b tab) {
 	srv := failoverScene().serve(t)
 	b.open(srv.URL + "/api/")
 	b.holds("#answers", "Is anything wrong?", "Yes: east", "Where does traffic flow?", "1 of 2 groups over home", "one of which is DOWN", "What is the automation doing?", "1 of 2 writes done")
-	b.holds("main", "ashburn is down", "flaps", "2 of 2 needed observers", "9 min 00 s", "65 % of checks fail", "signal", "confirm", "▶ now")
+	b.holds("main", "ashburn is down", "flaps", "2 of 2 needed observers", "reused in", "65 % of checks fail", "signal", "confirm", "▶ now")
 	if top := eval[float64](b, `document.querySelector("#answers").getBoundingClientRect().bottom`); top > 450 {
 		t.Errorf("the answers end %.0f px down, want them on the first screen", top)
 	}
