@@ -79,15 +79,19 @@ func (s *server) drillRoutes() []route {
 		params: []param{key, who}, body: drillSignal{}, reply: map[int]any{202: drill.View{}}, do: s.postDrillSignal})
 }
 
-func (s *server) drills() (Drills, error) {
-	if s.Calendar == nil {
+// drills returns the calendar as far as a caller may see it.
+func (s *server) drills(c Caller) (Drills, error) {
+	switch {
+	case s.Calendar == nil:
 		return nil, &fault.Error{Op: "find the drills", Kind: fault.NotFound, Hint: "this program has no calendar of drills"}
+	case c.SeesAll() || c.has(Signaler) && !c.has(Reader):
+		return s.Calendar, nil // a monitor is not narrowed to groups: it can end and block, and reads nothing
 	}
-	return s.Calendar, nil
+	return seenDrills{s.Calendar, c}, nil
 }
 
-func (s *server) getDrills(ctx context.Context, _ request) (answer, error) {
-	d, err := s.drills()
+func (s *server) getDrills(ctx context.Context, r request) (answer, error) {
+	d, err := s.drills(r.caller)
 	if err != nil {
 		return answer{}, err
 	}
@@ -96,7 +100,7 @@ func (s *server) getDrills(ctx context.Context, _ request) (answer, error) {
 }
 
 func (s *server) getDrill(ctx context.Context, r request) (answer, error) {
-	d, err := s.drills()
+	d, err := s.drills(r.caller)
 	if err != nil {
 		return answer{}, err
 	}
@@ -104,7 +108,7 @@ func (s *server) getDrill(ctx context.Context, r request) (answer, error) {
 }
 
 func (s *server) getDrillReport(ctx context.Context, r request) (answer, error) {
-	d, err := s.drills()
+	d, err := s.drills(r.caller)
 	if err != nil {
 		return answer{}, err
 	}
@@ -151,7 +155,7 @@ func (s *server) postDrillSignal(ctx context.Context, r request) (answer, error)
 }
 
 func (s *server) orderDrill(ctx context.Context, r request, verb DrillVerb, b drillBody) (answer, error) {
-	d, err := s.drills()
+	d, err := s.drills(r.caller)
 	if err != nil {
 		return answer{}, err
 	}

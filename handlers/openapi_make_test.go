@@ -75,7 +75,8 @@ func (m *maker) operation(rt route) object {
 	}
 	var params []any
 	for _, name := range regexp.MustCompile(`\{(\w+)\}`).FindAllStringSubmatch(rt.path, -1) {
-		params = append(params, object{"name": name[1], "in": "path", "required": true, "schema": object{"type": "string"}})
+		about := map[string]string{"group": "name of a group of the configuration", "id": "ID of an operation", "order": "Idempotency-Key of the order", "name": "name of a drill of the configuration"}[name[1]]
+		params = append(params, object{"name": name[1], "in": "path", "required": true, "description": about, "schema": object{"type": "string"}})
 	}
 	for _, p := range rt.params {
 		kind := "string"

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"erfailover/failover/drill"
 	"erfailover/failover/record"
 	"erfailover/failover/report"
 )
@@ -16,6 +17,7 @@ const (
 	mayRead    = "read"
 	mayOrder   = "order" // every order but an approval
 	mayApprove = "approve"
+	mayDrill   = "drill" // the order, and every order about the calendar's drills
 )
 
 // wholeEstate is the name of all groups, and of what is about no single one.
@@ -68,8 +70,15 @@ func (c Caller) Sees(group string) bool { return c.scope.allows(mayRead, group) 
 // SeesAll reports whether nothing of the estate is hidden from the caller.
 func (c Caller) SeesAll() bool { return c.Sees(wholeEstate) }
 
+// ofDrill reports whether a route is about one drill of the calendar: the drill tells
+// its group.
+func (rt route) ofDrill() bool { return strings.Contains(rt.path, "{drill}") }
+
 // action is what a route does, in the words of grants.
 func (rt route) action() string {
+	if rt.ofDrill() && rt.role == Operator {
+		return mayDrill
+	}
 	switch rt.role {
 	case Approver:
 		return mayApprove
@@ -90,10 +99,47 @@ func (s *server) within(r *request, rt route) error {
 		}
 		return ungranted(r.caller, rt.action(), name)
 	}
+	if rt.ofDrill() {
+		return s.withinDrill(r, rt)
+	}
 	if rt.role == Operator || rt.whole {
 		return ungranted(r.caller, rt.action(), wholeEstate)
 	}
 	return nil
+}
+
+// withinDrill checks a caller's grants against the group of a drill.
+func (s *server) withinDrill(r *request, rt route) error {
+	if s.Calendar == nil || !r.caller.scope.limited || rt.role == Signaler {
+		return nil
+	}
+	v, err := seenDrills{s.Calendar, r.caller}.Show(r.Context(), r.PathValue("drill"))
+	if err != nil {
+		return err
+	}
+	return ungranted(r.caller, rt.action(), v.Group)
+}
+
+// seenDrills is the calendar as a caller may see it. A drill of a group that is not
+// seen is answered like one that does not exist.
+type seenDrills struct {
+	Drills
+	by Caller
+}
+
+// List implements Drills.
+func (d seenDrills) List(ctx context.Context) ([]drill.View, error) {
+	all, err := d.Drills.List(ctx)
+	return slices.DeleteFunc(all, func(v drill.View) bool { return !d.by.Sees(v.Group) }), err
+}
+
+// Show implements Drills.
+func (d seenDrills) Show(ctx context.Context, name string) (drill.View, error) {
+	v, err := d.Drills.Show(ctx, name)
+	if err == nil && !d.by.Sees(v.Group) {
+		return d.Drills.Show(ctx, "") // no drill has this name: the answer is that of an unknown one
+	}
+	return v, err
 }
 
 // ungranted refuses an action that no grant covers in a group that the caller sees.

@@ -59,7 +59,7 @@ func TestGrants(t *testing.T) {
 				if method == "POST" {
 					body = `{}` // unusable for some: that is told only to those who may order
 				}
-				target := strings.NewReplacer("{group}", "east", "{id}", g.Operation.ID, "{order}", "k").Replace(path)
+				target := strings.NewReplacer("{group}", "east", "{id}", g.Operation.ID, "{order}", "k", "{drill}", "monthly").Replace(path)
 				before := e.store.Effects()
 				w := ask(h, method, target, body, token)
 				verb := target[strings.LastIndexByte(target, '/')+1:]
@@ -70,6 +70,15 @@ func TestGrants(t *testing.T) {
 					unknown := ask(h, method, strings.ReplaceAll(target, "east", "nowhere"), body, token)
 					if unknown.Code != w.Code || unknown.Body.String() != w.Body.String() {
 						t.Errorf("%s %s: a group of others got %s, an unknown one %s", method, path, w.Body, unknown.Body)
+					}
+				case strings.Contains(path, "{drill}") && !who.sees:
+					want = 404
+					if unknown := ask(h, method, strings.ReplaceAll(target, "monthly", "weekly"), body, token); unknown.Code != w.Code || unknown.Body.String() != w.Body.String() {
+						t.Errorf("%s %s: a drill of others got %s, an unknown one %s", method, path, w.Body, unknown.Body)
+					}
+				case strings.Contains(path, "{drill}"):
+					if role == "operator" && !granted(mayDrill) {
+						want = 403
 					}
 				case strings.Contains(path, "{id}") && !who.sees:
 					want = 404

@@ -224,25 +224,7 @@ func (v *estateView) answer(groups []report.GroupStatus, levels map[string]level
 			v.What = append([]string{"Look at " + labels(doubt) + " too"}, v.What...)
 		}
 	}
-	if len(groups) > 0 {
-		v.Flows = append(v.Flows, flowView{Text: fmt.Sprintf("%d of %s over home", home, plural(len(groups), "group"))})
-	}
-	if unread > 0 {
-		v.Flows = append(v.Flows, flowView{Text: plural(unread, "group") + " whose weights have not been read"})
-	}
-	slices.SortStableFunc(away, func(a, b flowView) int { // the dead first
-		switch {
-		case a.Dead == b.Dead:
-			return 0
-		case a.Dead:
-			return -1
-		}
-		return 1
-	})
-	if more := len(away) - told; more > 0 {
-		away = append(away[:told:told], flowView{Text: fmt.Sprintf("and %d more below", more)})
-	}
-	v.Flows = append(v.Flows, away...)
+	v.flows(len(groups), home, unread, away)
 	v.What = capped(v.What)
 	if len(v.Does) > told {
 		more := len(v.Does) - told
@@ -253,6 +235,23 @@ func (v *estateView) answer(groups []report.GroupStatus, levels map[string]level
 	if more := len(planned) - told; more > 0 {
 		v.Does = append(v.Does, doesView{Text: plural(more, "more planned move")})
 	}
+}
+
+// flows answers where traffic flows: how many groups are home, then those that are
+// not, the dead first.
+func (v *estateView) flows(groups, home, unread int, away []flowView) {
+	if groups > 0 {
+		v.Flows = append(v.Flows, flowView{Text: fmt.Sprintf("%d of %s over home", home, plural(groups, "group"))})
+	}
+	if unread > 0 {
+		v.Flows = append(v.Flows, flowView{Text: plural(unread, "group") + " whose weights have not been read"})
+	}
+	dead := slices.DeleteFunc(slices.Clone(away), func(f flowView) bool { return !f.Dead })
+	away = append(dead, slices.DeleteFunc(away, func(f flowView) bool { return f.Dead })...)
+	if more := len(away) - told; more > 0 {
+		away = append(away[:told:told], flowView{Text: fmt.Sprintf("and %d more below", more)})
+	}
+	v.Flows = append(v.Flows, away...)
 }
 
 // what adds what is wrong in a group; a circuit of several groups is told once.

@@ -134,7 +134,7 @@ func findings(list []policy.Finding) []findingView {
 	var out []findingView
 	for _, f := range list {
 		v := findingView{Code: label(string(f.Code)), Text: prose(f.Text), Until: f.Until}
-		if f.Circuit != "" {
+		if f.Circuit != "" && !strings.HasPrefix(f.Text, f.Circuit) { // the sentence names it already
 			v.Circuit = label(f.Circuit)
 		}
 		out = append(out, v)

@@ -239,3 +239,14 @@ func FuzzText(f *testing.F) {
 		}
 	})
 }
+
+// render asks for the first screen and returns its size in bytes.
+func render(b *testing.B, h http.Handler) int {
+	b.Helper()
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, httptest.NewRequest("GET", "/api/", nil))
+	if w.Code != http.StatusOK {
+		b.Fatalf("got %d", w.Code)
+	}
+	return w.Body.Len()
+}

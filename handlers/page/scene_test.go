@@ -122,7 +122,7 @@ func (s *scene) change(f func()) {
 }
 
 // serve serves the scene on loopback.
-func (s *scene) serve(t *testing.T) *httptest.Server {
+func (s *scene) serve(t testing.TB) *httptest.Server {
 	t.Helper()
 	h, err := New(s.options())
 	if err != nil {

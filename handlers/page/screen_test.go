@@ -232,7 +232,7 @@ func phone(t *testing.T, b tab) {
 }
 
 // manyGroups paints 200 groups with 2,000 circuits in a page that stays small.
-// BenchmarkFirstPaint measures how fast.
+// BenchmarkFirstScreen measures how fast.
 func manyGroups(t *testing.T, b tab) {
 	srv := bigScene().serve(t)
 	b.open("about:blank")
