@@ -41,7 +41,7 @@ type keptCard struct {
 // read while the program holds the record or is gone.
 type cardKeeper struct {
 	views *handlers.Views
-	store *counted
+	store *groupSaves
 	file  string // "" when the record is not a local file
 
 	mu   sync.Mutex
@@ -49,15 +49,15 @@ type cardKeeper struct {
 	seen int64 // saves of groups when the card was last made
 }
 
-// counted counts what this process has saved of groups: without such a save the card
+// groupSaves counts what this process has saved of groups: without such a save the card
 // is as it was, and is not made anew.
-type counted struct {
+type groupSaves struct {
 	record.Store
 	groups atomic.Int64
 }
 
 // Save implements record.Store.
-func (c *counted) Save(ctx context.Context, doc record.Document) (string, error) {
+func (c *groupSaves) Save(ctx context.Context, doc record.Document) (string, error) {
 	etag, err := c.Store.Save(ctx, doc)
 	if err == nil && strings.HasPrefix(doc.Key, record.GroupKey("")) {
 		c.groups.Add(1)
@@ -73,7 +73,7 @@ func cardFile(bolt string) string {
 	return strings.TrimSuffix(bolt, filepath.Ext(bolt)) + "." + cardKey + ".txt"
 }
 
-func newCardKeeper(p *parts, saves *counted) *cardKeeper {
+func newCardKeeper(p *parts, saves *groupSaves) *cardKeeper {
 	k := &cardKeeper{views: handlers.NewViews(p.engine), store: saves}
 	if p.config.Record.Blob == nil {
 		k.file = cardFile(p.config.Record.Bolt)

@@ -32,7 +32,7 @@ func TestCardFollowsTheState(t *testing.T) {
 		Groups:      []topology.Group{{Name: "east", Gateways: []string{net + "virtualnetworkgateways/gw"}, Tiers: [][]string{{"ashburn"}, {"chicago"}}}},
 	}
 	memory := recordtest.NewMemory()
-	saves := &counted{Store: memory}
+	saves := &groupSaves{Store: memory}
 	clk := newClock(demoStart(), 1)
 	eng := failover.New(failover.Settings{Store: saves, Clock: clk, Log: zerolog.Nop(), ID: randomID, Owner: "a", Topology: est})
 	file := filepath.Join(t.TempDir(), "card.txt")
@@ -85,7 +85,7 @@ func TestCardFollowsTheState(t *testing.T) {
 	if text := keep(); !strings.Contains(text, "traffic on chicago") || !strings.Contains(text, "connections/a --routing-weight 202") {
 		t.Errorf("on the standby: %s", text)
 	}
-	other := &cardKeeper{views: k.views, store: &counted{Store: memory}, file: file}
+	other := &cardKeeper{views: k.views, store: &groupSaves{Store: memory}, file: file}
 	other.store.groups.Add(1)
 	before = memory.Effects()
 	if err := other.keep(t.Context()); err != nil || memory.Effects() != before {

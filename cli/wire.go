@@ -88,7 +88,7 @@ func wire(cfg config.Config, log zerolog.Logger) (*parts, error) {
 	if err != nil {
 		return nil, errors.Join(err, closeStore())
 	}
-	saves := &counted{Store: store}
+	saves := &groupSaves{Store: store}
 	p := &parts{config: cfg, store: saves, net: net, clock: clk, log: log, close: closeStore}
 	p.watch(os.Getenv)
 	p.engine = failover.New(settings(cfg, p))
