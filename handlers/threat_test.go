@@ -106,7 +106,7 @@ func TestLogInjection(t *testing.T) {
 	b.options.Log = zerolog.New(&log)
 	h := b.handler()
 	pieces := []string{"\n", "\r\n", "\x1b[2J", "\u202e", "\u2028", "\u0085", "\x00", `","level":"fatal","x":"`, "${jndi:ldap://x}", "{{.}}", "%s%n", "| where 1==1", "\u2066", "\ufeff", "<script>"}
-	for n := range 10_000 {
+	for n := range hostileLines() {
 		text := ""
 		for k := n + 1; k > 0; k /= len(pieces) {
 			text += "a" + pieces[k%len(pieces)]
@@ -143,10 +143,13 @@ func TestLogInjection(t *testing.T) {
 			t.Fatalf("%v: %q", err, line)
 		}
 	}
-	if len(lines) < 10_000 {
+	if len(lines) < hostileLines() {
 		t.Errorf("%d lines", len(lines))
 	}
 }
+
+// hostileLines is how many strings are tried: 10,000 with -hostile 10000 and above.
+func hostileLines() int { return min(*hostile, 10_000) }
 
 // inHeader keeps what a header may hold.
 func inHeader(r rune) rune {
