@@ -39,7 +39,6 @@ func Rights() []Right {
 	n := "Microsoft.Network/"
 	return []Right{
 		{n + "expressRouteCircuits/read", onCircuit, "to know provider, location, bandwidth and state of a circuit", RoleObserver},
-		{n + "expressRouteCircuits/peerings/read", onCircuit, "to see whether a peering is enabled", RoleObserver},
 		{n + "expressRouteCircuits/peerings/stats/read", onCircuit, "to see traffic: how much before a move, and that it arrived after one", RoleObserver},
 		{n + "expressRouteCircuits/peerings/routeTablesSummary/read", onCircuit, "to confirm an outage: the BGP sessions of both links", RoleObserver},
 		{n + "expressRouteCircuits/peerings/routeTables/read", onCircuit, "to know which prefixes a circuit announces", RoleObserver},

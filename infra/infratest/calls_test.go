@@ -22,6 +22,7 @@ import (
 	"erfailover/failover/armnet"
 	"erfailover/failover/executor"
 	"erfailover/failover/planner"
+	"erfailover/failover/report"
 	"erfailover/failover/sim"
 )
 
@@ -147,6 +148,7 @@ func drive(t *testing.T) map[call]bool {
 		"Warm":          func() { r.must(r.net.Warm(t.Context())) },
 		"Subscriptions": func() { _, err := r.net.Subscriptions(t.Context()); r.must(err) },
 		"Survey":        r.survey,
+		"Rights":        r.rights,
 		"Read":          r.reads,
 		"Ask":           r.asks,
 		"Begin":         func() { r.writes(); r.levers() },
@@ -228,6 +230,19 @@ func newCaller(t *testing.T) *caller {
 
 func (r *caller) survey() {
 	r.net.Survey(r.Context(), []string{sim.DemoSubscription}, func(f armnet.Found) { r.must(f.Err) })
+}
+
+// rights asks what the identity holds at one resource of each sort.
+func (r *caller) rights() {
+	var ids []string
+	for _, list := range []map[string]string{r.est.Circuits, r.est.Gateways, r.est.Connections} {
+		for _, id := range list {
+			ids = append(ids, events.Canonical(id))
+		}
+	}
+	for _, h := range r.net.Rights(r.Context(), ids) {
+		r.must(h.Err)
+	}
 }
 
 // reads reads every kind of reference on every kind of resource that it fits.
@@ -371,4 +386,16 @@ func constants(t *testing.T, dir, typ string) []string {
 		t.Fatalf("no constants of %s were found", typ)
 	}
 	return out
+}
+
+// TestRightsAreOfTheRoles: what `erfailover check --permissions` asks for is what the
+// role that it names gives.
+func TestRightsAreOfTheRoles(t *testing.T) {
+	roles := golden(t)
+	of := map[report.Role]string{report.RoleObserver: "observer", report.RoleOperator: "operator", report.RoleDrill: "drill"}
+	for _, r := range report.Rights() {
+		if !report.Allows([]report.Permission{{Actions: roles[of[r.Role]]}}, r.Action) {
+			t.Errorf("%s is asked for, and %s does not give it", r.Action, r.Role)
+		}
+	}
 }
