@@ -18,7 +18,7 @@ import (
 
 // lookCommands are the commands that only read.
 func lookCommands() []*cobra.Command {
-	return []*cobra.Command{statusCommand(), explainCommand(), readinessCommand(), historyCommand(), operationCommand(), breakGlassCommand()}
+	return []*cobra.Command{statusCommand(), explainCommand(), readinessCommand(), shadowCommand(), alarmsCommand(), historyCommand(), operationCommand(), breakGlassCommand()}
 }
 
 // groupArgs completes the names of groups from the API.
@@ -245,7 +245,7 @@ func show(cmd *cobra.Command, r *remote, path string, v any, text func(s screen)
 }
 
 func readinessCommand() *cobra.Command {
-	c := &cobra.Command{Use: "readiness", Short: "Which groups could fail over now; exit 1 when one could not", Args: wantArgs(0, 0)}
+	c := &cobra.Command{Use: "readiness", Short: "Which groups could fail over now, and how ready each is, of 100, with what was taken off; exit 1 when one could not", Args: wantArgs(0, 0)}
 	r := remoteFlags(c)
 	c.RunE = func(cmd *cobra.Command, _ []string) error {
 		var v report.Readiness
@@ -261,6 +261,9 @@ func readinessCommand() *cobra.Command {
 				}
 			}
 			s.table(rows)
+			if v.Score != nil {
+				s.line("\n%s", strings.TrimRight(cleanLines(v.Text()), "\n"))
+			}
 		})
 		if err == nil && !v.Ready {
 			return &exitError{exitFailed, fmt.Errorf("not every group could fail over now")}
@@ -274,13 +277,19 @@ func historyCommand() *cobra.Command {
 	var limit int
 	var before uint64
 	var stream string
+	var stats bool
 	c := &cobra.Command{Use: "history [GROUP]", Short: "What was decided, refused and done: the journal, newest first", Args: wantArgs(0, 1)}
 	r := remoteFlags(c)
 	c.Flags().IntVarP(&limit, "limit", "n", 30, "entries, 1 to 200")
 	c.Flags().Uint64Var(&before, "before", 0, "entries before this number")
+	c.Flags().BoolVar(&stats, "stats", false, "instead: p50 and p95 of every stage of the recoveries, and the trend by drill age")
 	c.Flags().StringVar(&stream, "stream", "", "estate, group.NAME or circuit.NAME instead of a group")
 	c.ValidArgsFunction = groupArgs(r)
 	c.RunE = func(cmd *cobra.Command, args []string) error {
+		if stats {
+			var st report.Statistics
+			return show(cmd, r, "/statistics"+ofGroup(args), &st, func(s screen) { s.line("%s", strings.TrimRight(cleanLines(st.Text()), "\n")) })
+		}
 		name := firstOf(stream, "estate")
 		if len(args) > 0 {
 			if stream != "" {

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"os"
 	"time"
 
@@ -14,7 +15,7 @@ import (
 
 // handlerCommand serves the Functions host.
 func handlerCommand() *cobra.Command {
-	var path string
+	var path, archive string
 	c := &cobra.Command{
 		Use:   "handler",
 		Short: "Serve the Azure Functions host as its custom handler",
@@ -27,21 +28,25 @@ The host starts this command and tells the port in FUNCTIONS_CUSTOMHANDLER_PORT.
 			if err != nil {
 				return err
 			}
-			return serveHandler(cmd.Context(), cfg)
+			return serveHandler(cmd.Context(), cfg, archive)
 		},
 	}
 	c.Flags().StringVar(&path, "config", "", "the configuration (default: ERFAILOVER_CONFIG)")
+	c.Flags().StringVar(&archive, "archive", "", archiveUsage)
 	return c
 }
 
 // serveHandler runs until the context ends.
-func serveHandler(ctx context.Context, cfg config.Config) error {
+func serveHandler(ctx context.Context, cfg config.Config, archive string) error {
 	log := newLog(os.Stdout, time.Now)
 	p, err := wire(cfg, log)
 	if err != nil {
 		return err
 	}
 	p.logging()
+	if err := p.withArchive(archive); err != nil {
+		return errors.Join(err, p.close())
+	}
 	go warm(ctx, p)
 	go tellIdentityLater(ctx, p)
 	err = handlers.Serve(ctx, p.options())
@@ -64,7 +69,7 @@ func (p *parts) options() handlers.Options {
 		Engine: p.told(p.carded(faced(p.engine))), Letters: handlers.NewRecordLetters(p.store), Parse: handlers.ParseEvents,
 		Auth: handlers.Auth{Mode: handlers.Mode(p.config.Auth.Mode), Tenant: p.config.Auth.Tenant, Audience: p.config.Auth.Audience, Authority: authority(p.config.Azure), Grants: granted(p.config.Auth)},
 		Log:  newLog(os.Stdout, p.clock.Now).With().Str("component", "handlers").Logger(),
-		Now:  p.clock.Now, Views: views, Ready: views.Ready, Drills: p.drills, Calendar: drillDesk{p}, Probe: p.probing(), Trace: p.trace, Dropped: p.dropped,
+		Now:  p.clock.Now, Views: views, Ready: views.Ready, Drills: p.drills, Calendar: drillDesk{p}, Probe: p.probing(), Trace: p.trace, Dropped: p.dropped, Archive: p.archive,
 	})
 }
 

@@ -100,7 +100,7 @@ routing weights, proves that it moved, and brings it home when home is healthy.
 	}
 	root.SuggestionsMinimumDistance = 2
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &exitError{exitUsage, err} })
-	root.AddCommand(demoCommand(assets), handlerCommand(), serveCommand(), checkCommand(), configCommand(), discoverCommand(), journalCommand(), notifyCommand(), packageCommand(), reportCommand(), sbomCommand(), simCommand(), versionCommand())
+	root.AddCommand(demoCommand(assets), handlerCommand(), serveCommand(), checkCommand(), configCommand(), discoverCommand(), journalCommand(), notifyCommand(), packageCommand(), replayCommand(), reportCommand(), sbomCommand(), simCommand(), versionCommand())
 	root.AddCommand(lookCommands()...)
 	root.AddCommand(orderCommands()...)
 	return root

@@ -27,6 +27,7 @@ type serveOptions struct {
 	listen string
 	hub    string
 	group  string
+	folder string
 
 	started func(address string) // told when it listens; nil for nobody
 }
@@ -57,6 +58,7 @@ replicas share the work when the record is on Azure Blob.`,
 	f.StringVar(&o.listen, "listen", "127.0.0.1:8080", "address of the API; auth.mode loopback refuses others than loopback")
 	f.StringVar(&o.hub, "hub", "", "NAMESPACE/HUB to consume, under the identity of the configuration")
 	f.StringVar(&o.group, "consumer-group", "erfailover", "consumer group of the hub; give the program one of its own")
+	f.StringVar(&o.folder, "archive", "", archiveUsage)
 	return c
 }
 
@@ -70,6 +72,9 @@ func serve(ctx context.Context, cfg config.Config, o serveOptions) error {
 		return err
 	}
 	p.logging()
+	if err := p.withArchive(o.folder); err != nil {
+		return errors.Join(err, p.close())
+	}
 	face, err := handlers.NewStandalone(p.options())
 	if err != nil {
 		return errors.Join(err, p.close())

@@ -41,6 +41,8 @@ type parts struct {
 	dropped   func() int64 // nil: nobody traces
 	wired     atomic.Bool  // engine is set: the record can be read for an export
 	calendars calendars    // of blackout days, for drills
+
+	archive func(ctx context.Context, at time.Time, bodies [][]byte) error // nil: messages are not kept
 }
 
 // readConfig reads and checks the configuration. Warnings go to w.
@@ -114,20 +116,29 @@ func dial(a config.Azure, clk *clock) (*armnet.Client, error) {
 
 // settings turns the configuration into the engine's settings.
 func settings(cfg config.Config, p *parts) failover.Settings {
-	topo := cfg.Topology()
-	rules := map[string]failover.GroupRules{}
-	for _, g := range topo.Groups {
-		rule := cfg.PolicyRule(g.Name)
-		rule.SettleAfter = cfg.Timing.SettleAfter
-		rules[g.Name] = failover.GroupRules{Policy: rule, Health: cfg.HealthRule(g.Name), Baseline: cfg.Groups[g.Name].Baseline}
+	return failover.Settings{
+		Store: p.store, Network: p.network(), Trace: p.trace, Clock: p.clock, Log: p.log, ID: randomID, Owner: owner(),
+		Topology: cfg.Topology(), Hash: cfg.Hash(), Rules: rulesOf(cfg), Limits: cfg.Limits(), Timing: timingOf(cfg),
 	}
+}
+
+// rulesOf returns what a configuration says of each group.
+func rulesOf(cfg config.Config) map[string]failover.GroupRules {
+	rules := map[string]failover.GroupRules{}
+	for name, g := range cfg.Groups {
+		rule := cfg.PolicyRule(name)
+		rule.SettleAfter = cfg.Timing.SettleAfter
+		rules[name] = failover.GroupRules{Policy: rule, Health: cfg.HealthRule(name), Baseline: g.Baseline}
+	}
+	return rules
+}
+
+// timingOf returns the loop's bounds of a configuration.
+func timingOf(cfg config.Config) failover.Timing {
 	t := failover.DefaultTiming()
 	t.Linger, t.SendDeadline, t.Landing, t.ReadDeadline = cfg.Timing.Linger, cfg.Timing.SendDeadline, cfg.Timing.Landing, cfg.Timing.ReadDeadline
 	t.Reread, t.PollAll, t.PollDoubt, t.Measure = cfg.Timing.Poll.All, cfg.Timing.Poll.All, cfg.Timing.Poll.Doubt, cfg.Timing.Poll.All
-	return failover.Settings{
-		Store: p.store, Network: p.network(), Trace: p.trace, Clock: p.clock, Log: p.log, ID: randomID, Owner: owner(),
-		Topology: topo, Hash: cfg.Hash(), Rules: rules, Limits: cfg.Limits(), Timing: t,
-	}
+	return t
 }
 
 // randomID returns 16 random hex digits.

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"maps"
+	"strings"
 	"time"
 
 	"erfailover/events"
@@ -161,7 +162,7 @@ func (w *work) begin(op *record.Operation) {
 	w.g.Operation, w.g.Epoch, w.g.QuietSince = op, op.Plan.Epoch, time.Time{}
 	w.arm(op)
 	w.note(record.Entry{Code: CodeDecided, Actor: op.By, Reasons: op.Verdict.Codes(),
-		Text: what(op), Fields: map[string]string{"writes": count(len(op.Steps))}})
+		Text: what(op), Fields: map[string]string{"writes": count(len(op.Steps)), "kind": string(op.Kind), "from": strings.Join(op.Plan.From, ","), "to": strings.Join(op.Plan.To, ",")}})
 	w.log.Info().Str("event", CodeDecided).Str("group", w.g.Name).Str("operation", op.ID).Str("plan", op.Plan.ID).Int64("epoch", op.Plan.Epoch).
 		Str("kind", string(op.Kind)).Strs("from", op.Plan.From).Strs("to", op.Plan.To).Int("writes", len(op.Steps)).Msg("decided: the plan and its intents are stored before the first write")
 }

@@ -188,7 +188,7 @@ func notes(doc *record.Circuit, after health.Memory, name string, signals []even
 			doc.Noted = doc.Noted[max(0, len(doc.Noted)-keptNoted):]
 		}
 		reason := policy.SignalReason(s)
-		fields := map[string]string{"observer": string(s.Observer), "state": string(s.State), "signal": s.ID}
+		fields := map[string]string{"observer": string(s.Observer), "state": string(s.State), "signal": s.ID, "at": s.At.UTC().Format(time.RFC3339Nano)}
 		if s.Source != "" {
 			fields["source"] = s.Source
 		}

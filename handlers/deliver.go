@@ -106,9 +106,13 @@ func (s *server) deliver(ctx context.Context, log zerolog.Logger, list []item, r
 	}()
 	t.Events = len(list)
 	var signals []events.Signal
+	var told [][]byte // the messages that gave them
 	for i, it := range list {
 		p := s.parse(log, it, received)
 		t.Foreign += p.Foreign
+		if len(p.Signals) > 0 && s.Archive != nil {
+			told = append(told, it.payload)
+		}
 		switch {
 		case len(p.Signals) > 0:
 			t.Taken++
@@ -135,8 +139,20 @@ func (s *server) deliver(ctx context.Context, log zerolog.Logger, list []item, r
 	if len(signals) == 0 {
 		return t, nil
 	}
-	t.Receipt, err = s.Engine.Handle(ctx, signals)
-	return t, err
+	if t.Receipt, err = s.Engine.Handle(ctx, signals); err != nil || len(told) == 0 {
+		return t, err
+	}
+	return t, s.archive(ctx, received, told)
+}
+
+// archive keeps messages that were handled. Nothing waits for it but the
+// acknowledgement.
+func (s *server) archive(ctx context.Context, received time.Time, told [][]byte) error {
+	if err := s.Archive(ctx, received, told); err != nil {
+		return &fault.Error{Op: "archive the messages", Kind: fault.Unavailable, Err: err,
+			Hint: "give the archive's folder room and rights, or start without --archive; the events are delivered again, and handled once"}
+	}
+	return nil
 }
 
 // parse reads one payload. Whatever it holds, the result accounts for all of it: a

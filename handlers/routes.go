@@ -76,6 +76,7 @@ func (s *server) routes() []route {
 			{in: "query", name: "before", about: "entries before this number; the next value of the page before", number: true}, limit}, reply: map[int]any{200: Page{}}, do: s.getJournal},
 		{method: http.MethodPost, path: "/signals", role: Signaler, id: "signals", about: "Takes any event body: Azure alerts, Event Grid, or the generic form.", body: anyJSON{}, reply: map[int]any{202: received{}}, do: s.postSignals},
 	}
+	rs = append(rs, s.pastRoutes()...)
 	return append(append(rs, s.orderRoutes()...), s.drillRoutes()...)
 }
 

@@ -289,11 +289,14 @@ func (v *Views) Readiness(ctx context.Context, sees func(group string) bool) (re
 		return report.Readiness{}, err
 	}
 	out := report.Readiness{At: in.Now.UTC(), Ready: true, Groups: []report.GroupReadiness{}}
-	for _, g := range report.MakeStatus(in).Groups {
+	status := report.MakeStatus(in)
+	for _, g := range status.Groups {
 		if !sees(g.Name) {
 			continue
 		}
-		would, err := v.engine.Preview(ctx, g.Name, whatIf(g.Name))
+		order := whatIf(g.Name)
+		order.Overrides = []string{"observe-only"} // the mode is a check of its own
+		would, err := v.engine.Preview(ctx, g.Name, order)
 		if err != nil {
 			return out, err
 		}
@@ -301,7 +304,7 @@ func (v *Views) Readiness(ctx context.Context, sees func(group string) bool) (re
 		out.Ready = out.Ready && r.Ready
 		out.Groups = append(out.Groups, r)
 	}
-	return out, nil
+	return out, v.score(ctx, in, status, &out)
 }
 
 // waitFor is how long an answer to an order is waited for in one request.

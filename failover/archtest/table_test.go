@@ -54,6 +54,7 @@ const (
 	record    = "failover/record"
 	report    = "failover/report"
 	config    = "failover/config"
+	shadow    = "failover/shadow"
 )
 
 // everything, as the list of a row, allows all packages or all modules.
@@ -74,7 +75,8 @@ var table = map[string]row{
 	planner:    {ours: []string{topology, policy, health, fault}, others: []string{jsonv2}},
 	executor:   {kind: sequential, ours: []string{topology, planner, fault}, others: []string{backoff, jsonv2}},
 	record:     {ours: []string{topology, health, policy, planner, executor, "events", fault}, others: []string{jsonv2}, std: []string{"context"}}, // context: the Store port
-	report:     {ours: []string{record, executor, planner, policy, health, topology, "events", fault}, others: []string{jsonv2}},
+	shadow:     {ours: []string{record}},
+	report:     {ours: []string{shadow, record, executor, planner, policy, health, topology, "events", fault}, others: []string{jsonv2}},
 	config:     {ours: []string{topology, health, policy, "events", fault}, others: []string{jsonv2, yamlv3, schema, cron}},
 	"failover": {kind: sequential, ours: []string{"events", topology, health, policy, planner, executor, record, report, config, tracing, fault}, others: []string{zerolog, jsonv2}, std: []string{"sync"}}, // sync: guards memory that only saves work, never held over a port call
 
@@ -87,6 +89,7 @@ var table = map[string]row{
 	"failover/record/recordtest": {kind: free, ours: []string{record, fault}, others: []string{porcupine}},
 	"failover/archtest":          {kind: pure},
 	"failover/drill":             {ours: []string{topology, health, policy, planner, executor, record, report, "events", fault}, others: []string{cron, ical, rrule, jsonv2}},
+	"failover/replay":            {kind: sequential, ours: []string{"failover", shadow, topology, policy, executor, record, "events", fault}, others: []string{jsonv2}}, // the engine itself, on virtual time
 	"failover/blobstore":         {kind: free, ours: []string{record, fault}, others: []string{azure, backoff, jsonv2}},
 	"failover/eventhub":          {kind: free, ours: []string{record, fault}, others: []string{azure, backoff, jsonv2}},
 	"failover/contest":           {ours: []string{topology, health, policy, planner, "events"}},
@@ -94,7 +97,7 @@ var table = map[string]row{
 	"failover/notify":            {kind: free, ours: []string{record, report, "events", fault}, others: []string{azure, backoff, jsonv2}},
 	tracing:                      {std: []string{"context"}}, // context: the Tracer port
 	"failover/telemetry":         {kind: free, ours: []string{tracing, executor, planner, fault}, others: []string{otel, protowire}},
-	"handlers":                   {kind: free, ours: []string{"failover", "failover/drill", "events", record, report, config, tracing, fault}, others: []string{zerolog, jsonv2, oidc, jose, promet}},
+	"handlers":                   {kind: free, ours: []string{"failover", "failover/drill", "events", record, report, shadow, config, tracing, fault}, others: []string{zerolog, jsonv2, oidc, jose, promet}},
 	"handlers/page":              {kind: free, ours: []string{record, report, policy, planner, health, executor, topology, "events", fault}, others: []string{jsonv2}},
 	"handlers/appzip":            {kind: free, others: []string{jsonv2}},
 	"handlers/hosttest":          {kind: free, others: []string{jsonv2, cron}},

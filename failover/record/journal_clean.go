@@ -113,6 +113,10 @@ func looksSecret(s string) bool {
 	return false
 }
 
+// IsSecret reports whether a field of that name holds a secret, or the text looks
+// like one.
+func IsSecret(name, text string) bool { return text != "" && (secretName(name) || looksSecret(text)) }
+
 // longWord reports whether s begins with a word that is no word of English: 16 or
 // more bytes without a space.
 func longWord(s string) bool {

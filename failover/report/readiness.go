@@ -22,12 +22,16 @@ type GroupReadiness struct {
 	Ready  bool    `json:"ready"` // every check passed
 	Target string  `json:"target,omitzero"`
 	Checks []Check `json:"checks"`
+
+	Score      *int        `json:"score,omitempty"`      // 0 to 100; nil when it was not reckoned
+	Deductions []Deduction `json:"deductions,omitempty"` // everything that was taken off, the gravest first
 }
 
 // Readiness says which groups could fail over now, and why the others could not.
 type Readiness struct {
 	At     time.Time        `json:"at"`
-	Ready  bool             `json:"ready"` // every group is
+	Ready  bool             `json:"ready"`           // every group is
+	Score  *int             `json:"score,omitempty"` // the lowest of the groups: a chain is as strong as its weakest link
 	Groups []GroupReadiness `json:"groups"`
 }
 

@@ -158,7 +158,7 @@ function describe(p) {
   return {
     name: hub, partition: p.partition, type: p.type, begin_sequence_number: rhea.types.wrap_long(0),
     last_enqueued_sequence_number: rhea.types.wrap_long(events.length - 1), last_enqueued_offset: String(events.length - 1),
-    last_enqueued_time_utc: new Date(), is_partition_empty: events.length === 0,
+    last_enqueued_time_utc: events.length ? events[events.length - 1].at : new Date(0), is_partition_empty: events.length === 0,
   };
 }
 
