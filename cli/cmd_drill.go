@@ -234,14 +234,13 @@ const followEvery = time.Second
 
 // followDrill tells what a run does until it has ended.
 func followDrill(ctx context.Context, cl *client, v drill.View, report string, s screen) error {
-	said, began := "", len(v.History)
-	first := v.Last
+	said := ""
 	for {
 		if v.Says != said && cl.output != "json" {
 			said = v.Says
 			s.line("%s  %-9s  %s", time.Now().UTC().Format("15:04:05Z"), v.Phase, clean(v.Says))
 		}
-		if !v.Running && v.Phase == drill.Idle && (len(v.History) > began || (v.Last != nil && (first == nil || v.Last.ID != first.ID || !v.Last.Ended.Equal(first.Ended)))) {
+		if v.Run == nil { // what was ordered has ended
 			break
 		}
 		select {

@@ -107,6 +107,8 @@ proctype Controller() {
        overtaken = drill; OVERTAKES; drill = 0; over = 0; home = 0; decide(FAILOVER, 1) }
   :: atomic { MAYMOVE && READY && ROOM && healthy[0] && !healthy[1] && (LEAVE(1) || DEAD(1)) ->
        overtaken = drill; OVERTAKES; drill = 0; over = 0; home = 0; decide(FAILOVER, 0) }
+  :: atomic { drill && !running && TOP(1) && !healthy[0] -> /* home went down: an incident, with its own way home */
+       OVERTAKES; drill = 0; over = 0; home = 0 }
 #ifdef CALENDAR
   :: atomic { home && !running && TOP(1) && healthy[0] && READY && ROOM -> home = 0; decide(FAILBACK, 0) }
   :: atomic { !drill && !running && TOP(1) && healthy[0] && READY && ROOM -> decide(FAILBACK, 0) }

@@ -13,7 +13,7 @@ const pageText = `<!DOCTYPE html>
 <style>
 :root{color-scheme:light;--ink:#16202a;--soft:#5b6875;--line:#c8d0d8;--tint:#f3f6f8;--good:#0b6b3a;--fair:#8a5300;--bad:#a3152a;--stage:#1f5f99}
 *{box-sizing:border-box}
-body{font:15px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,sans-serif;color:var(--ink);background:#fff;max-width:62rem;margin:0 auto;padding:1.5rem;overflow-wrap:anywhere}
+body{font:15px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,sans-serif;color:var(--ink);background:#fff;max-width:62rem;margin:0 auto;padding:1.5rem;overflow-wrap:break-word}
 h1{font-size:1.6rem;line-height:1.2;margin:0}
 h2{font-size:1.1rem;margin:2rem 0 .5rem;border-bottom:1px solid var(--line);padding-bottom:.2rem}
 p{margin:.4rem 0}
