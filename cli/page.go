@@ -6,11 +6,13 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/go-json-experiment/json"
 
 	"erfailover/events"
 	"erfailover/failover"
+	"erfailover/failover/drill"
 	"erfailover/failover/fault"
 	"erfailover/failover/record"
 	"erfailover/handlers"
@@ -27,6 +29,7 @@ func (p *parts) withPage(o handlers.Options) handlers.Options {
 	mode := o.Auth.Mode
 	dash, err := page.New(page.Options{
 		Look: p.look, Operation: o.Views.Operation, Plan: p.planned, Journal: p.journal(), API: api, Now: o.Now, Sees: seen,
+		Ready: o.Views.Readiness, Drills: p.rehearsals,
 		AskName: mode == handlers.ModeFunctionKey || mode == handlers.ModeLoopback,
 	})
 	if err != nil {
@@ -35,6 +38,26 @@ func (p *parts) withPage(o handlers.Options) handlers.Options {
 	}
 	o.API = dash
 	return o
+}
+
+// rehearsals lists the drills for the page.
+func (p *parts) rehearsals(ctx context.Context) ([]page.Drill, error) {
+	list, err := drillDesk{p}.List(ctx)
+	out := make([]page.Drill, 0, len(list))
+	for _, v := range list {
+		d := page.Drill{Name: v.Name, Group: v.Group, Kind: string(v.Kind), Says: v.Says, Next: v.Next, Running: v.Running}
+		if l := v.Last; l != nil {
+			d.LastAt, d.Good, d.Last = l.Ended, l.Result == drill.Passed, string(l.Result)
+			if l.RecoveryMS > 0 {
+				d.Last += ", recovery " + (time.Duration(l.RecoveryMS) * time.Millisecond).Round(time.Second).String()
+			}
+			if l.Why != "" {
+				d.Last += ": " + l.Why
+			}
+		}
+		out = append(out, d)
+	}
+	return out, err
 }
 
 // seen says which groups the caller of a page may see; nil for everything.

@@ -72,6 +72,10 @@ type Options struct {
 	Sees func(r *http.Request) func(group string) bool
 	// Plan says what an order would do now. It writes nothing.
 	Plan func(ctx context.Context, o events.Order) (Plan, error)
+	// Ready reckons the readiness, and Drills lists the rehearsals, whenever the screen
+	// about them is asked for; without one the screen leaves it out.
+	Ready  ReadyFunc
+	Drills func(ctx context.Context) ([]Drill, error)
 	// API takes the orders.
 	API http.Handler
 	// AskName says that the caller names itself in the form, because a shared key or
@@ -179,6 +183,8 @@ func (s *server) route(r *http.Request) (http.HandlerFunc, bool) {
 			return s.getOrder, true
 		case q.Get("operation") != "":
 			return s.getOperation, true
+		case q.Has("ready"):
+			return s.getReady, true
 		case q.Has("journal"):
 			return s.getJournal, true
 		case q.Get("group") != "":
@@ -205,7 +211,7 @@ func secure(h http.Header) {
 
 // screen is what the template is given.
 type screen struct {
-	Kind    string // which body: estate, group, operation, journal, order, plan, problem
+	Kind    string // which body: estate, group, operation, journal, ready, order, plan, problem
 	Title   string
 	At      time.Time // of the look
 	Now     time.Time
@@ -220,6 +226,7 @@ type screen struct {
 	View      *groupView
 	Operation *operationView
 	Journal   *journalView
+	Ready     *readyView
 	Order     *orderView
 	Problem   *problemView
 	Told      string // the order that was just taken; "" for none

@@ -53,6 +53,7 @@ func TestRoutes(t *testing.T) {
 		{"GET", "/api/?journal=group.east", "", 200, "Journal of"},
 		{"GET", "/api/?journal=group.east&before=x", "", 400, "Follow the links"},
 		{"GET", "/api/?do=failover&group=east", "", 200, "Show the plan"},
+		{"GET", "/api/?ready=1", "", 200, "No drill is configured"},
 		{"GET", "/api/?do=conquer&group=east", "", 404, "no such order"},
 		{"GET", "/api/?do=failover&group=nowhere", "", 404, "no such order"},
 		{"GET", "/api/?do=kill&group=east", "", 404, "no such order"},
