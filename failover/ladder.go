@@ -182,6 +182,9 @@ func (r *run) release(ctx context.Context, name string) error {
 // what says what an operation does.
 func what(op *record.Operation) string {
 	text := string(op.Kind) + " from " + list(op.Plan.From) + " to " + list(op.Plan.To)
+	if len(op.Plan.From) == 0 { // a settle moves no traffic
+		text = string(op.Kind) + " to the weights at rest, home on " + list(op.Plan.To)
+	}
 	switch op.Plan.Lever {
 	case policy.LeverLink:
 		return string(op.Kind) + " on one link of " + list(op.Plan.From)
