@@ -182,7 +182,7 @@ func TestRepliesAreWhatTheDocumentSays(t *testing.T) {
 	c := newChecker(t, h)
 	reads := func() {
 		for _, p := range []string{"healthz", "readyz", "openapi.json", "metrics", "status", "readiness", "card", "groups", "groups/east", "groups/east/explain",
-			"circuits", "gateways", "operations", "operations?group=east", "journal", "journal?stream=group.east", "journal?stream=circuit.ashburn"} {
+			"circuits", "gateways", "operations", "operations?group=east", "statistics", "shadow", "alarms", "journal", "journal?stream=group.east", "journal?stream=circuit.ashburn"} {
 			c.check("GET", "/api/v1/"+p, "", 200)
 		}
 	}
