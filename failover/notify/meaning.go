@@ -56,20 +56,23 @@ func meaning(e record.Entry, m memory) (n notice, after memory, ok bool) {
 	return n, m, ok
 }
 
-// parseMove reads "failover from ashburn to chicago, denver", the engine's own
-// words for what an operation does.
+// parseMove reads what an operation does: from the entry's fields, or from the
+// engine's own words, "failover from ashburn to chicago, denver", where it has none.
 func parseMove(e record.Entry) moving {
+	split := func(s, by string) []string {
+		return slices.DeleteFunc(strings.Split(s, by), func(s string) bool { return strings.TrimSpace(s) == "" })
+	}
 	text, _, _ := strings.Cut(e.Text, " waits for approval")
 	text, _, _ = strings.Cut(text, " by lever ")
 	if kind, circuit, oneLink := strings.Cut(text, " on one link of "); oneLink {
 		return moving{ID: e.Operation, Kind: kind, From: []string{circuit}, To: []string{circuit}}
 	}
+	if kind := e.Fields["kind"]; kind != "" {
+		return moving{ID: e.Operation, Kind: kind, From: split(e.Fields["from"], ","), To: split(e.Fields["to"], ",")}
+	}
 	kind, rest, _ := strings.Cut(text, " from ")
 	from, to, _ := strings.Cut(rest, " to ")
-	split := func(s string) []string {
-		return slices.DeleteFunc(strings.Split(s, ", "), func(s string) bool { return strings.TrimSpace(s) == "" })
-	}
-	return moving{ID: e.Operation, Kind: kind, From: split(from), To: split(to)}
+	return moving{ID: e.Operation, Kind: kind, From: split(from, ", "), To: split(to, ", ")}
 }
 
 // operationMeaning is about what an operation does.

@@ -23,7 +23,7 @@ func moreMutants() []mutant {
 		{name: "a journal that does not fit is never written to again", world: goesBack, rows: func(w *world, stream string, rows *[]record.Row) bool {
 			return !w.judge.backAt.IsZero()
 		}},
-		{name: "an unknown outcome counts as applied", quick: true, net: begins(func(b executor.Begun) executor.Begun {
+		{name: "an unknown outcome counts as applied", net: begins(func(b executor.Begun) executor.Begun {
 			if b.Outcome == executor.Unknown {
 				b.Outcome, b.Token = executor.Applied, ""
 			}
@@ -53,7 +53,7 @@ func moreMutants() []mutant {
 				}
 			}
 		})},
-		{name: "weights are counted up from what stands", quick: true, net: sends(func(w *world, wr *executor.Write) {
+		{name: "weights are counted up from what stands", net: sends(func(w *world, wr *executor.Write) {
 			if wr.To > wr.From {
 				w.judge.alias(wr.ID, wr.From+1)
 				wr.To = wr.From + 1
@@ -70,7 +70,7 @@ func moreMutants() []mutant {
 		{name: "a wait dies with the operation that was told", world: throttled, load: loaded(func(g *record.Group) { g.Told = nil }),
 			store: group(nil, func(g *record.Group) { g.Told = nil })},
 		{name: "a write may land for a quarter of D only", time: func(t failover.Timing) failover.Timing { t.Landing /= 4; return t }},
-		{name: "what was heard is not remembered", quick: true, store: func(w *world, d *record.Document) (string, bool) {
+		{name: "what was heard is not remembered", store: func(w *world, d *record.Document) (string, bool) {
 			return d.ETag, len(d.Key) > 8 && d.Key[:8] == "circuit/" && w.draw("mutant", w.points, "memory")%3 == 0
 		}},
 		{name: "old news counts as new", late: func(s *events.Signal, now time.Time) { s.At = now }, world: func(w *world) { w.swarm.rates["event-late"], w.swarm.rates["event-duplicate"] = 0.3, 0.3 }},
