@@ -350,6 +350,9 @@ func (w *work) history() policy.History {
 		if op.Plan.Settle {
 			h.OldIntents += executor.Count(op.Steps, w.now).Open
 		}
+		for _, i := range openIntents(op, w.now, w.Timing.Landing) { // a plan that lowers weights waits for these, too
+			h.Open, h.OpenUntil = h.Open+1, later(h.OpenUntil, i.Until)
+		}
 	}
 	for _, c := range w.estate.Facts.ConnectionsOf(w.topo) {
 		rest, known := g.Baseline[c.ID]
