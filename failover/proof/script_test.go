@@ -259,6 +259,7 @@ func (w *world) signal(o events.Observer, name, resource string, l events.Link, 
 		w.judge.sample(name, w.now, false)
 	}
 	at, ahead := w.now, w.fault("event-future", string(o)+name, n)
+	ahead = ahead && o != events.ResourceHealth // it speaks once a change: bad news from ahead would outshout its own good news until it ages
 	if ahead {
 		at = at.Add(10 * time.Minute) // a source whose clock is wrong
 	}
