@@ -41,9 +41,10 @@ type oracles struct {
 	ordered          map[string]int64
 	good             map[string][]time.Time
 	bad              map[string][]time.Time
-	ours             map[string]version // what we wrote last
-	forced           map[string]memory  // a hand-made record
-	future           map[string]bool    // signals of a source whose clock is far ahead
+	ours             map[string]version  // what we wrote last
+	forced           map[string]memory   // a hand-made record
+	past             map[string][]stored // circuits' documents, newest last
+	future           map[string]bool     // signals of a source whose clock is far ahead
 	memories         map[string]memory
 	alien            map[string]*stranger
 	taint            map[string]bool      // gateways whose weights others moved, or that the world broke beyond what the protocol assumes
@@ -103,6 +104,7 @@ func newOracles(w *world) *oracles {
 	root := &oracles{w: w, group: w.est.Groups[0], decided: map[int64]*decision{}, intents: map[string]intent{}, ordered: map[string]int64{},
 		good: map[string][]time.Time{}, bad: map[string][]time.Time{}, alien: map[string]*stranger{}, memories: map[string]memory{}, future: map[string]bool{}, heard: map[string][]time.Time{}, ours: map[string]version{}, taint: map[string]bool{}, told: map[string]time.Time{},
 		telling: map[string]map[string]time.Time{}, checks: map[string]int{}}
+	root.past = map[string][]stored{}
 	root.root, root.peers = root, []*oracles{root}
 	for _, g := range w.est.Groups[1:] {
 		peer := *root
@@ -177,6 +179,9 @@ func within(list []time.Time, from, to time.Time) bool {
 // saved looks at a document that has just been stored.
 func (o *oracles) saved(i *instance, doc record.Document) {
 	switch doc.Key {
+	case record.CircuitKey(strings.TrimPrefix(doc.Key, record.CircuitKey(""))):
+		kept := append(o.past[doc.Key], stored{o.w.now, doc.Body})
+		o.past[doc.Key] = kept[max(0, len(kept)-16):]
 	case record.EstateKey:
 		var e record.Estate
 		if json.Unmarshal(doc.Body, &e) != nil {
@@ -311,9 +316,24 @@ func (o *oracles) fell(circuit string) bool {
 	return slices.ContainsFunc(o.w.store.Rows("circuit."+circuit), func(r record.Row) bool { return bytes.Contains(r.Body, []byte(`"to":"down"`)) })
 }
 
-// saidBad reports whether bad news about a circuit, of that span, is in the record.
+// stored is a document as it was saved.
+type stored struct {
+	at   time.Time
+	body []byte
+}
+
+// saidBad reports whether bad news about a circuit, of that span, was in the record at
+// its end: what is saved between a look and its save, no look can see.
 func (o *oracles) saidBad(circuit string, from, to time.Time) bool {
-	for _, e := range o.memory(circuit) {
+	evidence := o.memory(circuit)
+	for _, d := range slices.Backward(o.past[record.CircuitKey(circuit)]) {
+		var c record.Circuit
+		if !d.at.After(to) && json.Unmarshal(d.body, &c) == nil {
+			evidence = c.Memory.Evidence
+			break
+		}
+	}
+	for _, e := range evidence {
 		if e.State == events.Down && e.Link == events.BothLinks && e.At.After(from) && !e.At.After(to) {
 			return true
 		}
