@@ -85,7 +85,7 @@ func mutants() []mutant {
 			}
 		}},
 		{name: "others' weights are overwritten", load: loaded(func(g *record.Group) { g.Drift = nil }), store: group(nil, func(g *record.Group) { g.Drift = nil })},
-		{name: "silence counts as health", rule: func(r failover.GroupRules) failover.GroupRules {
+		{name: "silence counts as health", world: silent, rule: func(r failover.GroupRules) failover.GroupRules {
 			r.Policy.Fresh = 24 * time.Hour
 			r.Health.MaxAge = nil
 			r.Health.MaxAge = aged(24 * time.Hour)
