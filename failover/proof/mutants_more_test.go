@@ -95,7 +95,7 @@ func goesBack(w *world) { w.swarm.rates["record-goes-back"] = 1 }
 
 // silent is a world in which nobody speaks of circuits for minutes.
 func silent(w *world) {
-	w.swarm.rates["observers-silent"], w.swarm.rates["silence"], w.swarm.rates["arm-5xx-read"] = 0.15, 0.1, 0.3
+	w.swarm.rates["observers-silent"], w.swarm.rates["silence"] = 0.15, 0.1
 }
 
 // throttled is a world in which Azure asks to be left alone, and decisions follow
