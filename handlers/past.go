@@ -47,30 +47,19 @@ func (v *Views) asked(r request) ([]string, error) {
 }
 
 func (s *server) getStatistics(ctx context.Context, r request) (answer, error) {
-	v, err := s.views()
-	if err != nil {
-		return answer{}, err
-	}
-	names, err := v.asked(r)
-	if err != nil {
-		return answer{}, err
-	}
-	return ok(v.Statistics(ctx, names))
+	return lookBack(ctx, s, r, (*Views).Statistics)
 }
 
 func (s *server) getShadow(ctx context.Context, r request) (answer, error) {
-	v, err := s.views()
-	if err != nil {
-		return answer{}, err
-	}
-	names, err := v.asked(r)
-	if err != nil {
-		return answer{}, err
-	}
-	return ok(v.Shadow(ctx, names))
+	return lookBack(ctx, s, r, (*Views).Shadow)
 }
 
 func (s *server) getAlarms(ctx context.Context, r request) (answer, error) {
+	return lookBack(ctx, s, r, (*Views).Alarms)
+}
+
+// lookBack answers with what was read of the groups that a request asks about.
+func lookBack[T any](ctx context.Context, s *server, r request, read func(*Views, context.Context, []string) (T, error)) (answer, error) {
 	v, err := s.views()
 	if err != nil {
 		return answer{}, err
@@ -79,7 +68,7 @@ func (s *server) getAlarms(ctx context.Context, r request) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	return ok(v.Alarms(ctx, names))
+	return ok(read(v, ctx, names))
 }
 
 // Statistics adds up the newest operations of some groups.
