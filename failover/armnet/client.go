@@ -52,6 +52,9 @@ type Config struct {
 	Audience  string // custom only: what tokens are asked for
 	Authority string // custom only: base URL of the token service, https
 
+	Metrics         string // custom only: base URL of Azure Monitor's data plane, https, {region} stands for a region's name; "" reads metrics one resource at a time
+	MetricsAudience string // custom only: what its tokens are asked for
+
 	Credential azcore.TokenCredential // see NewCredential; never nil
 	APIVersion string                 // of Microsoft.Network; "" is DefaultAPIVersion. Sovereign clouds may lag
 	Budget     Budget                 // share of the published request limits; the zero value is 0.8 and 0.5
@@ -80,6 +83,8 @@ type Client struct {
 	pipe  runtime.Pipeline
 	http  *http.Client
 	pace  *pacer
+
+	metrics *dataPlane // nil: the cloud has none that is known
 }
 
 var _ executor.Network = (*Client)(nil)
@@ -120,6 +125,9 @@ func New(cfg Config) (*Client, error) {
 		return nil, &fault.Error{Op: "make Azure client", Kind: fault.Invalid, Err: err}
 	}
 	c.pipe = client.Pipeline()
+	if c.metrics, err = newDataPlane(cfg, conf, &lastCheck{next: c.http, now: cfg.Now}); err != nil {
+		return nil, err
+	}
 	return c, nil
 }
 
@@ -207,9 +215,9 @@ func (c *Client) Warm(ctx context.Context) error {
 // cloudConfig turns the cloud's name, or the three custom fields, into the SDK's
 // form.
 func cloudConfig(cfg Config) (cloud.Configuration, error) {
-	custom := cfg.Endpoint + cfg.Audience + cfg.Authority
+	custom := cfg.Endpoint + cfg.Audience + cfg.Authority + cfg.Metrics + cfg.MetricsAudience
 	if cfg.Cloud != Custom && custom != "" {
-		return cloud.Configuration{}, invalidConfig("Cloud", string(cfg.Cloud), "must be custom when Endpoint, Audience or Authority is set")
+		return cloud.Configuration{}, invalidConfig("Cloud", string(cfg.Cloud), "must be custom when Endpoint, Audience, Authority, Metrics or MetricsAudience is set")
 	}
 	switch cfg.Cloud {
 	case Public, "":

@@ -25,6 +25,7 @@ type estate struct {
 	arm *sim.ARM
 	id  *sim.Identity
 	net *Client
+	cfg Config // of net
 	clk *stepClock
 }
 
@@ -66,6 +67,7 @@ func newEstate(t testing.TB, o sim.Options, change ...func(*sim.Spec)) *estate {
 	if e.net, err = New(cfg); err != nil {
 		t.Fatal(err)
 	}
+	e.cfg = cfg
 	return e
 }
 

@@ -34,6 +34,8 @@ type Options struct {
 	NoAuth       bool             // requests need no bearer token
 	HonorIfMatch bool             // a PUT with another entity tag is answered 412; whether Azure does so is not known
 	ListenerAddr string           // "" is 127.0.0.1:0
+
+	MetricsAudience string // what tokens for metrics in batches are made for, and no others; "" takes any
 }
 
 // ARM is the REST face of a fabric: an http.Handler that can also listen by
@@ -47,6 +49,7 @@ type ARM struct {
 	limits *limits
 	serial int
 	grants []Grant // nil: everything
+	gauges map[string]Gauge
 
 	server *http.Server
 	url    string

@@ -18,6 +18,7 @@ type target struct {
 	open         bool     // ends in a type or an action without a name
 	network      bool     // of Microsoft.Network
 	health       bool     // Resource Health of it
+	metrics      bool     // metrics of it
 	id           string   // the resource's ID as spelled; without the last type when open
 }
 
@@ -26,6 +27,12 @@ func locate(path string) target {
 	var t target
 	if i := strings.Index(strings.ToLower(path), "/providers/microsoft.resourcehealth/availabilitystatuses"); i >= 0 {
 		t.health, path = true, path[:i]
+	}
+	if i := strings.Index(strings.ToLower(path), metricsSuffix); i >= 0 {
+		t.metrics, path = true, path[:i]
+	}
+	if isBatch(path) {
+		t.metrics = true
 	}
 	segs := strings.FieldsFunc(path, func(r rune) bool { return r == '/' })
 	fold := func(i int, s string) bool { return len(segs) > i && strings.EqualFold(segs[i], s) }
@@ -75,6 +82,8 @@ func (t target) kind(method string) Kind {
 	switch {
 	case t.health:
 		return KindHealth
+	case t.metrics:
+		return KindMetrics
 	case strings.HasPrefix(t.types, "locations/operation"):
 		return KindOperation
 	case method == http.MethodPost && (strings.HasSuffix(t.types, "failovertest")):
@@ -105,6 +114,8 @@ func (a *ARM) dispatch(c *call) reply {
 	switch {
 	case t.health && c.Method == http.MethodGet:
 		return a.health(c)
+	case t.metrics:
+		return a.measure(c)
 	case !t.network || strings.HasSuffix(strings.ToLower(c.URL.Path), rightsSuffix):
 		return a.tenant(c)
 	case c.kind == KindTest:

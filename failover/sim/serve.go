@@ -153,7 +153,10 @@ func (a *ARM) answer(c *call) reply {
 	if c.URL.Query().Get("api-version") == "" {
 		return refuse(&Refusal{Status: 400, Code: "MissingApiVersionParameter", Message: "The api-version query parameter (?api-version=) is required for all requests."})
 	}
-	if a.opts.NoLimits {
+	if want := a.opts.MetricsAudience; want != "" && !a.opts.NoAuth && isBatch(c.URL.Path) != (audience(c.Request) == want) {
+		return refuse(&Refusal{Status: 401, Code: "InvalidAuthenticationTokenAudience", Message: "The access token has been obtained for wrong audience or resource '" + audience(c.Request) + "'."})
+	}
+	if a.opts.NoLimits || isBatch(c.URL.Path) {
 		return a.dispatch(c)
 	}
 	a.mu.Lock()

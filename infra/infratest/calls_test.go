@@ -149,6 +149,7 @@ func drive(t *testing.T) map[call]bool {
 		"Subscriptions": func() { _, err := r.net.Subscriptions(t.Context()); r.must(err) },
 		"Survey":        r.survey,
 		"Rights":        r.rights,
+		"Metrics":       r.metrics,
 		"Read":          r.reads,
 		"Ask":           r.asks,
 		"Begin":         func() { r.writes(); r.levers() },
@@ -169,6 +170,7 @@ func drive(t *testing.T) map[call]bool {
 type caller struct {
 	*testing.T
 	est sim.Demo
+	arm *sim.ARM
 	net *armnet.Client
 	rec *recorder
 	mu  sync.Mutex
@@ -199,7 +201,7 @@ func (r *caller) sleep(_ context.Context, d time.Duration) error {
 func newCaller(t *testing.T) *caller {
 	t.Helper()
 	start := time.Date(2026, 1, 12, 3, 0, 0, 0, time.UTC)
-	r := &caller{T: t, now: start, est: sim.DemoEstateAt(start, sim.Timing{})}
+	r := &caller{T: t, now: start.Add(time.Hour), est: sim.DemoEstateAt(start, sim.Timing{})}
 	direct := &r.est.Spec.Circuits[0] // on ExpressRoute Direct: its port is read, too
 	direct.Provider, direct.Location, direct.Port = "", "", strings.Replace(direct.ID, "expressRouteCircuits", "expressRoutePorts", 1)
 	fabric, err := sim.NewFabric(r.est.Spec)
@@ -207,6 +209,7 @@ func newCaller(t *testing.T) *caller {
 	r.est.Fabric = fabric
 	arm := sim.NewARM(r.est.Fabric, sim.Options{Now: r.clock, NoLimits: true})
 	r.must(arm.Start())
+	r.arm = arm
 	t.Cleanup(func() { _ = arm.Close() })
 	identity, err := sim.NewIdentity()
 	r.must(err)
@@ -220,7 +223,8 @@ func newCaller(t *testing.T) *caller {
 	tr := armnet.NewTransport(roots, nil)
 	t.Cleanup(tr.CloseIdleConnections)
 	r.rec = &recorder{next: tr, host: strings.TrimPrefix(arm.URL(), "https://"), seen: map[call]bool{}}
-	cfg := armnet.Config{Cloud: armnet.Custom, Endpoint: arm.URL(), Audience: arm.URL() + "/roles", Authority: "https://login.test/", Transport: r.rec, Now: r.clock, Sleep: r.sleep}
+	cfg := armnet.Config{Cloud: armnet.Custom, Endpoint: arm.URL(), Audience: arm.URL() + "/roles", Authority: "https://login.test/", Transport: r.rec, Now: r.clock, Sleep: r.sleep,
+		Metrics: arm.URL(), MetricsAudience: arm.URL() + "/metrics"}
 	cfg.Credential, err = armnet.NewCredential("managed", cfg)
 	r.must(err)
 	r.net, err = armnet.New(cfg)
@@ -243,6 +247,23 @@ func (r *caller) rights() {
 	for _, h := range r.net.Rights(r.Context(), ids) {
 		r.must(h.Err)
 	}
+}
+
+// metrics asks for metrics in a batch, and again one by one when that is refused.
+func (r *caller) metrics() {
+	q := executor.MetricQuery{Namespace: "Microsoft.Network/expressRouteCircuits", Names: []string{"BgpAvailability"}, From: r.clock().Add(-5 * time.Minute), To: r.clock(),
+		Interval: time.Minute, Aggregation: executor.ByAverage, SplitBy: []string{"Peer"}}
+	for _, id := range r.est.Circuits {
+		q.Resources = append(q.Resources, executor.Measurable{ID: events.Canonical(id), Region: "eastus2"})
+	}
+	for range 2 {
+		for _, a := range r.net.Metrics(r.Context(), q) {
+			r.must(a.Err)
+		}
+		r.arm.Inject(sim.Rule{Match: sim.Match{Path: "getBatch", Times: -1}, Fault: sim.Fault{Kind: sim.Forbidden, Code: "AuthorizationFailed"}})
+		_ = r.sleep(r.Context(), time.Minute)
+	}
+	r.arm.ClearFaults()
 }
 
 // reads reads every kind of reference on every kind of resource that it fits.

@@ -29,6 +29,7 @@ var observerActions = [
   'Microsoft.Network/expressRouteGateways/expressRouteConnections/read'
   'Microsoft.Network/locations/operations/read'
   'Microsoft.Network/locations/operationResults/read'
+  'Microsoft.Insights/metrics/read'
 ]
 
 // A weight is part of a connection, so moving one is a write of the connection, and

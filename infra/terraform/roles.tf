@@ -17,6 +17,7 @@ locals {
     "Microsoft.Network/expressRouteGateways/expressRouteConnections/read",
     "Microsoft.Network/locations/operations/read",
     "Microsoft.Network/locations/operationResults/read",
+    "Microsoft.Insights/metrics/read",
   ]
 
   operator_actions = [
