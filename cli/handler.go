@@ -65,11 +65,15 @@ func (p *parts) logging() {
 // options are what the handlers are made of.
 func (p *parts) options() handlers.Options {
 	views := handlers.NewViews(p.engine)
+	key, err := linkKey(os.LookupEnv)
+	if err != nil {
+		p.log.Error().Str("event", "link.off").Str("hint", fault.HintOf(err)).Err(err).Msg("announcements of drills carry no link to call them off until this is put right")
+	}
 	return p.withPage(handlers.Options{
 		Engine: p.told(p.carded(faced(p.engine))), Letters: handlers.NewRecordLetters(p.store), Parse: handlers.ParseEvents,
 		Auth: handlers.Auth{Mode: handlers.Mode(p.config.Auth.Mode), Tenant: p.config.Auth.Tenant, Audience: p.config.Auth.Audience, Authority: authority(p.config.Azure), Grants: granted(p.config.Auth)},
 		Log:  newLog(os.Stdout, p.clock.Now).With().Str("component", "handlers").Logger(),
-		Now:  p.clock.Now, Views: views, Ready: views.Ready, Drills: p.drills, Calendar: drillDesk{p}, Probe: p.probing(), Trace: p.trace, Dropped: p.dropped, Archive: p.archive,
+		Now:  p.clock.Now, Views: views, Ready: views.Ready, Drills: p.drills, Calendar: drillDesk{p}, Probe: p.probing(), LinkKey: key, Trace: p.trace, Dropped: p.dropped, Archive: p.archive,
 	})
 }
 

@@ -30,6 +30,7 @@ const noticeBudget = 5 * time.Second
 // Environment variables of the notices, beside those that the configuration names.
 const (
 	webhookKeyVariable = "ERFAILOVER_WEBHOOK_KEY"  // signs what is posted to webhooks
+	linkKeyVariable    = "ERFAILOVER_LINK_KEY"     // signs the links that call an announced drill off
 	allowVariable      = "ERFAILOVER_NOTIFY_ALLOW" // inner networks that webhooks may be in: 10.1.2.0/24,10.9.0.7/32
 )
 
@@ -72,6 +73,9 @@ func (p *parts) notifier(lookup func(string) (string, bool), guard notify.Guard)
 		Store: p.store, Owner: owner(), Now: p.clock.Now, Nonce: randomID, Streams: noticeStreams(p.config),
 		Voice: notify.Voice{Base: pageBase(lookup), Lift: func(code string) string { return report.Describe(policy.Reason(code)).Lift }},
 	}
+	if key, err := linkKey(lookup); err == nil && key != nil {
+		o.Voice.Cancel = func(e record.Entry) string { return cancelAddress(e, key, p.clock.Now()) }
+	}
 	used := map[string]int{}
 	for _, c := range p.config.Notify {
 		t := notify.Target{Key: channelKey(c, used), Limits: notify.People()}
@@ -87,6 +91,29 @@ func (p *parts) notifier(lookup func(string) (string, bool), guard notify.Guard)
 		o.Targets = append(o.Targets, t)
 	}
 	return notify.New(o), nil
+}
+
+// linkKey returns the key that signs the links of announcements; nil when there is
+// none, and then announcements carry none.
+func linkKey(lookup func(string) (string, bool)) ([]byte, error) {
+	text, _ := lookup(linkKeyVariable)
+	if n := len(text); n > 0 && n < drill.MinLinkKey {
+		return nil, &fault.Error{Op: "read environment variable", Target: linkKeyVariable, Kind: fault.Invalid, Hint: fmt.Sprintf("%d random characters or more", drill.MinLinkKey), Err: fmt.Errorf("got %d characters", n)}
+	}
+	if text == "" {
+		return nil, nil
+	}
+	return []byte(text), nil
+}
+
+// cancelAddress returns where the drill that an entry announces is called off, as long
+// as there is time for it.
+func cancelAddress(e record.Entry, key []byte, now time.Time) string {
+	l, ok := drill.CancelLinkOf(e)
+	if !ok || !now.Before(l.Until) {
+		return ""
+	}
+	return handlers.AnnouncementPath(l.Drill) + "?" + l.Query(key)
 }
 
 // channel makes one channel. It sends nothing.

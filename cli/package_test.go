@@ -52,7 +52,7 @@ func TestPackage(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if !strings.Contains(out, "6 functions") || !strings.Contains(out, "off (--enable Probe)") {
+		if !strings.Contains(out, "7 functions") || !strings.Contains(out, "off (--enable Probe)") {
 			t.Errorf("got %q, want the functions with their state", out)
 		}
 	}

@@ -55,6 +55,9 @@ func drillDocument(c *checker) {
 	for _, verb := range []string{"run", "stop", "cancel", "block", "clear"} {
 		c.check("POST", "/api/v1/drills/monthly/"+verb, `{"reason":"quarterly"}`, 202)
 	}
+	link := AnnouncementPath("monthly") + "?" + drill.CancelLink{Drill: "monthly", Start: time.Unix(1, 0), Until: time.Unix(1<<33, 0)}.Query(linkKeyOfTests)
+	c.check("GET", link, "", 200)
+	c.check("POST", link, "", 200) // the one that is on is another one: nothing to call off
 	c.check("POST", "/api/v1/drills/monthly/signal", `{"signal":"stop"}`, 202)
 }
 

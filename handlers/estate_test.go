@@ -189,7 +189,7 @@ func (e *estate) instance(name string) (http.Handler, *failover.Engine) {
 		r, err := eng.Handle(ctx, sigs)
 		return Receipt(r), err
 	}, TickFunc: eng.Tick}, Letters: NewRecordLetters(e.store), Parse: ParseEvents, Auth: e.auth, Log: zerolog.Nop(), Now: e.clock.Now,
-		Getenv: func(k string) string { return e.env[k] }, Calendar: &e.drills, Views: NewViews(eng), Port: 7071, Limits: e.limit})
+		Getenv: func(k string) string { return e.env[k] }, Calendar: &e.drills, LinkKey: linkKeyOfTests, Views: NewViews(eng), Port: 7071, Limits: e.limit})
 	if err != nil {
 		e.t.Fatal(err)
 	}

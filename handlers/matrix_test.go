@@ -87,6 +87,10 @@ func TestAuthorisationMatrix(t *testing.T) {
 				w := ask(h, method, target, body, who.headers...)
 				role, _ := op["x-role"].(string)
 				switch {
+				case op["x-proof"] != nil: // whoever asks: the address proves nothing
+					if w.Code != 403 || strings.Contains(w.Body.String(), "ashburn") {
+						t.Errorf("%s %s: got %d %s, want 403 for everybody", method, path, w.Code, w.Body)
+					}
 				case role == "":
 					if w.Code != 200 {
 						t.Errorf("%s %s: got %d, want 200 for everybody", method, path, w.Code)

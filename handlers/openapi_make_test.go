@@ -73,9 +73,13 @@ func (m *maker) operation(rt route) object {
 		op["x-role"] = string(rt.role)
 		op["security"] = []any{object{"entra": []any{string(rt.role)}}, object{"functionKey": []any{string(rt.role)}}}
 	}
+	if rt.signed {
+		op["x-proof"] = "the address"
+		op["security"] = []any{}
+	}
 	var params []any
 	for _, name := range regexp.MustCompile(`\{(\w+)\}`).FindAllStringSubmatch(rt.path, -1) {
-		about := map[string]string{"group": "name of a group of the configuration", "id": "ID of an operation", "order": "Idempotency-Key of the order", "name": "name of a drill of the configuration"}[name[1]]
+		about := map[string]string{"group": "name of a group of the configuration", "id": "ID of an operation", "order": "Idempotency-Key of the order", "drill": "name of a drill of the configuration"}[name[1]]
 		params = append(params, object{"name": name[1], "in": "path", "required": true, "description": about, "schema": object{"type": "string"}})
 	}
 	for _, p := range rt.params {
@@ -91,10 +95,15 @@ func (m *maker) operation(rt route) object {
 	if rt.body != nil {
 		op["requestBody"] = object{"content": object{"application/json": object{"schema": m.schema(reflect.TypeOf(rt.body))}}}
 	}
+	if rt.form != nil {
+		op["requestBody"] = object{"content": object{"application/x-www-form-urlencoded": object{"schema": m.schema(reflect.TypeOf(rt.form))}}}
+	}
 	replies := object{"default": object{"$ref": "#/components/responses/Problem"}}
 	for status, v := range rt.reply {
 		media := "application/json"
 		switch v.(type) {
+		case htmlPage:
+			media = "text/html"
 		case plainText:
 			media = "text/plain"
 		case anyJSON:
@@ -113,7 +122,7 @@ func (m *maker) schema(t reflect.Type) object {
 		return object{"type": "string", "format": "date-time"}
 	case reflect.TypeFor[anyJSON]():
 		return object{}
-	case reflect.TypeFor[plainText]():
+	case reflect.TypeFor[plainText](), reflect.TypeFor[htmlPage]():
 		return object{"type": "string"}
 	}
 	switch t.Kind() {

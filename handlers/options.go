@@ -141,6 +141,8 @@ type Options struct {
 	Drills func(ctx context.Context) error
 	// Calendar answers what is asked and ordered about drills. nil: there are none.
 	Calendar Drills
+	// LinkKey signs the links of announcements. nil: no link is good.
+	LinkKey []byte
 	// Archive keeps the messages that gave a signal, after they were handled and
 	// before they are acknowledged; an error asks for them again. nil: nothing is kept.
 	Archive func(ctx context.Context, at time.Time, bodies [][]byte) error

@@ -23,11 +23,13 @@ type route struct {
 	method string
 	path   string // under base
 	role   Role   // "" means that nobody is asked who they are
+	signed bool   // the address itself is the proof; its function checks it
 	whole  bool   // tells of the whole estate, without names of groups to tell apart
 	id     string // operationId
 	about  string // one sentence
 	params []param
 	body   any         // a value of the request's type; nil: no JSON body
+	form   any         // a value of the type of a form that a browser sends; nil: none
 	reply  map[int]any // a value of the body's type, by status; problems are left out
 	do     func(ctx context.Context, r request) (answer, error)
 }
@@ -36,6 +38,7 @@ type route struct {
 type (
 	plainText struct{} // text/plain
 	anyJSON   struct{} // any JSON text
+	htmlPage  struct{} // text/html, for people
 )
 
 // list is the reply of a route that lists things.
@@ -77,7 +80,7 @@ func (s *server) routes() []route {
 		{method: http.MethodPost, path: "/signals", role: Signaler, id: "signals", about: "Takes any event body: Azure alerts, Event Grid, or the generic form.", body: anyJSON{}, reply: map[int]any{202: received{}}, do: s.postSignals},
 	}
 	rs = append(rs, s.pastRoutes()...)
-	return append(append(rs, s.orderRoutes()...), s.drillRoutes()...)
+	return append(append(append(rs, s.orderRoutes()...), s.drillRoutes()...), s.announcementRoutes()...)
 }
 
 // orderRoutes are the orders. Each takes the same body; fields that a verb does not

@@ -131,6 +131,9 @@ param pagerDutySecretUri string = ''
 @description('Key Vault secret URI of the key that signs what is posted to webhooks, or empty: then it is not signed. The URI, never the key.')
 param webhookKeySecretUri string = ''
 
+@description('Key Vault secret URI of the key that signs the links by which an announced drill is called off, 32 random characters or more, or empty: then announcements carry no link. The URI, never the key.')
+param linkKeySecretUri string = ''
+
 @description('Inner networks that webhooks of yours may be in, with commas: 10.1.2.0/24,10.9.0.7/32. Empty: none.')
 param notifyAllow string = ''
 
@@ -257,6 +260,7 @@ module app 'modules/app.bicep' = {
     teamsWebhookSecretUri: teamsWebhookSecretUri
     pagerDutySecretUri: pagerDutySecretUri
     webhookKeySecretUri: webhookKeySecretUri
+    linkKeySecretUri: linkKeySecretUri
     notifyAllow: notifyAllow
     otlpEndpoint: otlpEndpoint
   }

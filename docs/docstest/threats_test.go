@@ -39,6 +39,7 @@ func threats() map[string][]string {
 		"T22": {"failover TestScenarios", "infra/infratest TestTerraformLeavesWeightsAlone", "failover/armnet TestWritesThatAreNotSent"},
 		"T23": {"failover/notify TestInnerAddresses", "failover/notify TestDialIsGuarded", "failover/notify TestRebind"},
 		"T24": {"failover/armnet TestPacingStaysInsideTheLimits", "failover/notify TestStorm", "cli/e2e TestBatch", "handlers TestRatesAreBounded"},
+		"T25": {"handlers TestAnnouncementIsOnlyLookedAt", "handlers TestAnnouncementLinksThatAreNotGood", "handlers TestAnnouncementOnAPhone", "failover/notify TestCancelLinkGoesToPeople"},
 	}
 }
 

@@ -100,7 +100,8 @@ func announce(d *Document, in Input) {
 	if in.Spec.Kind != Tabletop {
 		text += " for " + in.Spec.hold(d.Run).String()
 	}
-	note(d, in, "announce", text+"; to cancel: erfailover drill cancel "+d.Name)
+	d.Add(Stream(d.Name), record.Entry{At: in.Now, Code: "drill.announce", Group: in.Spec.Group, Operation: d.ID, Actor: d.By, Text: text + "; to cancel: erfailover drill cancel " + d.Name,
+		Fields: map[string]string{"drill": d.Name, "start": d.Next.UTC().Format(time.RFC3339Nano), "until": due(*d, in.Spec).UTC().Format(time.RFC3339Nano)}})
 }
 
 // announced begins a run when it is due: every check is asked, and the way back is

@@ -88,7 +88,7 @@ func (h *Hub) batch(ctx context.Context, messages []Message) (int, error) {
 	}
 	n := 0
 	for n < len(messages) && messages[n].Group == messages[0].Group {
-		m := messages[n]
+		m := forPrograms(messages[n])
 		body, err := encode(cloudEvent(m))
 		if err != nil {
 			return 0, err
@@ -103,6 +103,13 @@ func (h *Hub) batch(ctx context.Context, messages []Message) (int, error) {
 		n++
 	}
 	return n, h.client.SendEventDataBatch(ctx, b, nil)
+}
+
+// forPrograms returns a message without what is for people alone: a hub is read by
+// many, and keeps for days what it was told.
+func forPrograms(m Message) Message {
+	m.Cancel = ""
+	return m
 }
 
 // failed words an error for the caller.

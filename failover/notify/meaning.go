@@ -156,12 +156,18 @@ func drillMeaning(e record.Entry) (notice, bool) {
 		"announce": "a drill is announced", "arm": "a drill begins", "order": "a drill is ordered", "plan": "the next drill", "move": "a drill moves traffic",
 		"hold": "a drill holds traffic on the standby", "return": "a drill brings traffic home", "end": "a drill ended", "begun": "a drill moves traffic",
 		"overtaken": "a drill is overtaken by real trouble", "ended": "a drill is over",
+		"cancel": "a drill is called off", "stop": "a drill is stopped", "block": "drills are blocked", "clear": "drills are no longer blocked",
 	}[what]
 	if !known {
 		title = "drill: " + what
 	}
 	n := notice{topics: []Topic{Drill}, severity: Info, title: title, trouble: "drill", next: []string{"erfailover status " + e.Group, "erfailover history " + e.Group}}
 	switch {
+	case what == "announce": // never held back: its time to be called off runs out
+		n.urgent = true
+		if name, ok := strings.CutPrefix(e.Stream, "drill."); ok {
+			n.next = []string{"erfailover drill cancel " + name, "erfailover drill show " + name}
+		}
 	case what == "overtaken", what == "end" && !strings.HasPrefix(e.Text, "drill passed"):
 		n.severity = Warning
 	case what == "end", what == "ended":
@@ -296,6 +302,11 @@ func (v Voice) message(e record.Entry, n notice, t Topic, m memory) Message {
 	}
 	if e.Code == "operation.waiting" && v.Base != "" {
 		msg.Next = append(msg.Next, v.curl(e))
+	}
+	if v.Cancel != nil && v.Base != "" {
+		if at := v.Cancel(e); at != "" {
+			msg.Cancel = v.Base + at
+		}
 	}
 	return msg
 }

@@ -60,8 +60,9 @@ type Message struct {
 	Title     string    `json:"title"`
 	Text      string    `json:"text"` // one sentence
 	Why       []Reason  `json:"why,omitempty"`
-	Next      []string  `json:"next,omitempty"` // commands, the likeliest first
-	Link      string    `json:"link,omitzero"`  // the page; "" when its address is not known
+	Next      []string  `json:"next,omitempty"`  // commands, the likeliest first
+	Link      string    `json:"link,omitzero"`   // the page; "" when its address is not known
+	Cancel    string    `json:"cancel,omitzero"` // where a person calls off what is announced; a proof by itself, for people only
 	At        time.Time `json:"at"`
 	Count     int       `json:"count"` // journal entries that this message stands for, at least 1
 }

@@ -26,6 +26,9 @@ func slackBlocks(m Message) object {
 	if len(m.Next) > 0 {
 		rich = append(rich, object{"type": "rich_text_preformatted", "elements": []object{{"type": "text", "text": strings.Join(m.Next, "\n")}}})
 	}
+	if m.Cancel != "" {
+		rich = append(rich, object{"type": "rich_text_section", "elements": []object{{"type": "link", "url": m.Cancel, "text": callOff}}})
+	}
 	if m.Link != "" {
 		rich = append(rich, object{"type": "rich_text_section", "elements": []object{{"type": "link", "url": m.Link, "text": "Open the page"}}})
 	}

@@ -12,6 +12,9 @@ func NewTeams(address string, client *http.Client) (Channel, error) {
 	return newWeb("teams", address, client, func(m Message) ([]request, error) { return posted(teamsCard(m)) })
 }
 
+// callOff is what a link to call something off says. It asks before it does.
+const callOff = "Call it off …"
+
 // teamsCard makes the card. All text stands in text runs, which Teams shows as they
 // are: a TextBlock would read Markdown out of a circuit's name.
 func teamsCard(m Message) object {
@@ -34,8 +37,15 @@ func teamsCard(m Message) object {
 		body = append(body, block(run(c, object{"fontType": "Monospace"})))
 	}
 	card := object{"$schema": "http://adaptivecards.io/schemas/adaptive-card.json", "type": "AdaptiveCard", "version": "1.4", "fallbackText": m.Title, "body": body}
+	var actions []object
+	if m.Cancel != "" {
+		actions = append(actions, object{"type": "Action.OpenUrl", "title": callOff, "url": m.Cancel})
+	}
 	if m.Link != "" {
-		card["actions"] = []object{{"type": "Action.OpenUrl", "title": "Open the page", "url": m.Link}}
+		actions = append(actions, object{"type": "Action.OpenUrl", "title": "Open the page", "url": m.Link})
+	}
+	if actions != nil {
+		card["actions"] = actions
 	}
 	return object{"type": "message", "attachments": []object{{"contentType": "application/vnd.microsoft.card.adaptive", "content": card}}}
 }

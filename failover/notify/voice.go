@@ -11,6 +11,10 @@ import (
 type Voice struct {
 	Base string                   // "https://app.example": where the page and the API are; "" when it is not known
 	Lift func(code string) string // what lifts a reason; nil says nothing
+	// Cancel returns the address, under Base, at which a person calls off what an entry
+	// announces; "" when it cannot be called off. The address is a proof by itself: it
+	// goes to people, and into no log and no record. nil: there is none.
+	Cancel func(e record.Entry) string
 }
 
 // link returns the page of a group.

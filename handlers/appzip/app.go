@@ -50,7 +50,7 @@ type File struct {
 // Options change what the manifest says.
 type Options struct {
 	Enable  []string // functions that are disabled in the manifest and wanted
-	APIAuth string   // authLevel of HTTP triggers: "function" or "anonymous"; "" leaves it
+	APIAuth string   // authLevel of HTTP triggers that ask for a key: "function" or "anonymous"; "" leaves it
 	Files   []File   // more files at the root, the configuration
 }
 
@@ -190,7 +190,7 @@ func rewrite(raw jsontext.Value, disabled bool, auth string) ([]byte, error) {
 			return nil, err
 		}
 		for _, b := range list {
-			if string(b["type"]) == `"httpTrigger"` {
+			if string(b["type"]) == `"httpTrigger"` && string(b["authLevel"]) != `"anonymous"` { // whose addresses prove themselves stays as it is
 				b["authLevel"] = jsontext.Value(`"` + auth + `"`)
 			}
 		}

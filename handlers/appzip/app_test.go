@@ -70,7 +70,7 @@ func TestFunctionsFitTheSchema(t *testing.T) {
 			t.Errorf("%s: %v", f.Name, err)
 		}
 	}
-	want := []string{"Api httpTrigger", "CircuitEvents eventHubTrigger", "Drills timerTrigger", "HealthEvents eventGridTrigger", "Probe timerTrigger", "Tick timerTrigger"}
+	want := []string{"Announcement httpTrigger", "Api httpTrigger", "CircuitEvents eventHubTrigger", "Drills timerTrigger", "HealthEvents eventGridTrigger", "Probe timerTrigger", "Tick timerTrigger"}
 	if !slices.Equal(names, want) {
 		t.Errorf("got functions %q, want %q", names, want)
 	}
@@ -163,16 +163,19 @@ func TestZip(t *testing.T) {
 			t.Errorf("%s: got mode %v, creator %d, time %v; want %v by Unix in 1980", f.Name, f.Mode(), f.CreatorVersion>>8, f.Modified, want)
 		}
 	}
-	if len(got) != 9 || got["erfailover"] != "\x7fELF program" || got["erfailover.yaml"] == "" || got["host.json"] == "" {
+	if len(got) != 10 || got["erfailover"] != "\x7fELF program" || got["erfailover.yaml"] == "" || got["host.json"] == "" {
 		t.Errorf("got %d entries", len(got))
 	}
 	if _, ok := got["function.json"]; ok {
 		t.Error("the manifest is in the zip")
 	}
+	if closed := ours(t, Options{APIAuth: "function"}); !bytes.Contains(closed.Functions[0].JSON, []byte(`"anonymous"`)) || !bytes.Contains(closed.Functions[1].JSON, []byte(`"function"`)) {
+		t.Errorf("a signed address must reach us without a key, and everything else must not: %s %s", closed.Functions[0].JSON, closed.Functions[1].JSON)
+	}
 	if strings.Contains(got["Probe/function.json"], "disabled") || !strings.Contains(got["Api/function.json"], `"anonymous"`) {
 		t.Errorf("the options were not applied: %s %s", got["Probe/function.json"], got["Api/function.json"])
 	}
-	if plain := ours(t, Options{}); !bytes.Contains(plain.Functions[4].JSON, []byte(`"disabled": true`)) {
+	if plain := ours(t, Options{}); !bytes.Contains(plain.Functions[5].JSON, []byte(`"disabled": true`)) {
 		t.Error("Probe is on by default")
 	}
 }

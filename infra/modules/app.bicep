@@ -19,6 +19,7 @@ param maximumInstanceCount int
 param teamsWebhookSecretUri string
 param pagerDutySecretUri string
 param webhookKeySecretUri string
+param linkKeySecretUri string
 param notifyAllow string
 param otlpEndpoint string
 
@@ -46,6 +47,7 @@ var settings = {
   ERFAILOVER_CONFIG: 'erfailover.yaml'
   TEAMS_WEBHOOK_URL: empty(teamsWebhookSecretUri) ? '' : '@Microsoft.KeyVault(SecretUri=${teamsWebhookSecretUri})'
   PAGERDUTY_KEY: empty(pagerDutySecretUri) ? '' : '@Microsoft.KeyVault(SecretUri=${pagerDutySecretUri})'
+  ERFAILOVER_LINK_KEY: empty(linkKeySecretUri) ? '' : '@Microsoft.KeyVault(SecretUri=${linkKeySecretUri})'
   ERFAILOVER_WEBHOOK_KEY: empty(webhookKeySecretUri) ? '' : '@Microsoft.KeyVault(SecretUri=${webhookKeySecretUri})'
   ERFAILOVER_NOTIFY_ALLOW: notifyAllow
   OTEL_EXPORTER_OTLP_ENDPOINT: otlpEndpoint

@@ -16,6 +16,7 @@ locals {
     ERFAILOVER_CONFIG                           = "erfailover.yaml"
     TEAMS_WEBHOOK_URL                           = var.teams_webhook_secret_uri == "" ? "" : "@Microsoft.KeyVault(SecretUri=${var.teams_webhook_secret_uri})"
     PAGERDUTY_KEY                               = var.pagerduty_secret_uri == "" ? "" : "@Microsoft.KeyVault(SecretUri=${var.pagerduty_secret_uri})"
+    ERFAILOVER_LINK_KEY                         = var.link_key_secret_uri == "" ? "" : "@Microsoft.KeyVault(SecretUri=${var.link_key_secret_uri})"
     ERFAILOVER_WEBHOOK_KEY                      = var.webhook_key_secret_uri == "" ? "" : "@Microsoft.KeyVault(SecretUri=${var.webhook_key_secret_uri})"
     ERFAILOVER_NOTIFY_ALLOW                     = var.notify_allow
     OTEL_EXPORTER_OTLP_ENDPOINT                 = var.otlp_endpoint

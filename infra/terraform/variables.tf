@@ -189,6 +189,12 @@ variable "webhook_key_secret_uri" {
   description = "Key Vault secret URI of the key that signs what is posted to webhooks, or empty: then it is not signed. The URI, never the key."
 }
 
+variable "link_key_secret_uri" {
+  type        = string
+  default     = ""
+  description = "Key Vault secret URI of the key that signs the links by which an announced drill is called off, 32 random characters or more, or empty: then announcements carry no link. The URI, never the key."
+}
+
 variable "notify_allow" {
   type        = string
   default     = ""
