@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -23,14 +24,17 @@ import (
 func checkCommand() *cobra.Command {
 	var path, format string
 	var rights bool
+	var deep depth
 	c := &cobra.Command{
 		Use:   "check",
 		Short: "Say what is wrong or weak about the estate at rest, and how to mend it",
 		Long: `Say what is wrong or weak about the estate at rest, and how to mend it.
 
-Reads circuits, gateways and connections; writes nothing. Exit code 1 when something
-critical was found, or with --permissions when a right is missing that this configuration
-needs.`,
+Reads circuits, gateways and connections; writes nothing. With --deep it also reads what
+takes Azure tens of seconds: BGP sessions, ARP and route tables of both links of each
+circuit; sessions, learned and announced routes and route sets of each gateway. A read
+that fails is a finding. Exit code 1 when something critical was found, or with
+--permissions when a right is missing that this configuration needs.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := readConfig(path, cmd.ErrOrStderr())
@@ -48,19 +52,37 @@ needs.`,
 			if rights {
 				return permissions(cmd.Context(), cfg, net, format, cmd.OutOrStdout())
 			}
-			return check(cmd.Context(), cfg, net, format, cmd.OutOrStdout())
+			if deep.pause, deep.progress = deepPause, cmd.ErrOrStderr(); deep.patience <= deep.pause {
+				return &exitError{exitUsage, fmt.Errorf("--patience: got %s, want more than %s: a slow read takes Azure tens of seconds", deep.patience, deep.pause)}
+			}
+			return check(cmd.Context(), cfg, net, deep, format, cmd.OutOrStdout())
 		},
 	}
 	c.Flags().StringVar(&path, "config", "", "the configuration (default: ERFAILOVER_CONFIG)")
 	c.Flags().BoolVar(&rights, "permissions", false, "say instead which actions the identity holds, why each is needed, and the role that gives it")
+	c.Flags().BoolVar(&deep.on, "deep", false, "also look at sessions, ARP, route tables and route sets, which takes Azure a minute or more")
+	c.Flags().DurationVar(&deep.patience, "patience", deepPatience, "with --deep: the longest wait for one slow read")
+	c.MarkFlagsMutuallyExclusive("deep", "permissions")
 	c.Flags().StringVar(&format, "format", "text", "text, markdown, json or sarif")
 	return c
 }
 
+// depth says how deep a check looks.
+type depth struct {
+	on       bool
+	patience time.Duration
+	pause    time.Duration // between two looks at a slow read
+	progress io.Writer
+}
+
 // check reads the estate and prints the findings.
-func check(ctx context.Context, cfg config.Config, net *armnet.Client, format string, w io.Writer) error {
+func check(ctx context.Context, cfg config.Config, net *armnet.Client, deep depth, format string, w io.Writer) error {
 	var err error
-	issues := report.CheckPosture(lookAround(ctx, cfg, net))
+	found := lookAround(ctx, cfg, net)
+	if deep.on {
+		lookDeep(ctx, &found, net, deep)
+	}
+	issues := report.CheckPosture(found)
 	switch format {
 	case "text":
 		issuesText(w, issues)
@@ -122,6 +144,25 @@ func lookAround(ctx context.Context, cfg config.Config, net *armnet.Client) repo
 	}
 	p.Estate.Sort()
 	return p
+}
+
+// lookDeep adds the slow reads to what was read, and says how far it is.
+func lookDeep(ctx context.Context, p *report.Posture, net asker, deep depth) {
+	began, told := time.Now(), -1
+	d := &deepReader{net: net, patience: deep.patience, pause: deep.pause, tell: func(done, left int) {
+		if tenth := 10 * done / (done + left); tenth > told {
+			told = tenth
+			fmt.Fprintf(deep.progress, "%d of %d slow reads have ended\n", done, done+left)
+		}
+	}}
+	p.Looks = d.read(ctx, p.Questions())
+	answered := 0
+	for _, l := range p.Looks {
+		if l.Answer != nil {
+			answered++
+		}
+	}
+	fmt.Fprintf(deep.progress, "%d of %d slow reads were answered, in %s\n", answered, len(p.Looks), time.Since(began).Round(time.Second))
 }
 
 func issuesText(w io.Writer, issues []report.Issue) {

@@ -19,6 +19,12 @@ import (
 // real client. Circuits are alike unless they are changed, so that nothing is weak.
 func reportOn(t *testing.T, change func(*sim.Spec), harm func(*sim.Fabric, sim.Demo, time.Time), edit func(string) string) []report.Issue {
 	t.Helper()
+	return reportDeep(t, change, harm, edit, depth{}, nil)
+}
+
+// reportDeep is reportOn with slow reads, and with faults of Azure's face.
+func reportDeep(t *testing.T, change func(*sim.Spec), harm func(*sim.Fabric, sim.Demo, time.Time), edit func(string) string, deep depth, faults []sim.Rule) []report.Issue {
+	t.Helper()
 	d := &demo{clock: &clock{}, est: sim.DemoEstateAt(time.Now(), sim.Timing{}), dir: t.TempDir()}
 	for i := range d.est.Spec.Circuits {
 		d.est.Spec.Circuits[i].Bandwidth, d.est.Spec.Circuits[i].Tier = 10000, "Premium"
@@ -28,8 +34,11 @@ func reportOn(t *testing.T, change func(*sim.Spec), harm func(*sim.Fabric, sim.D
 	if d.est.Fabric, err = sim.NewFabric(d.est.Spec); err != nil {
 		t.Fatal(err)
 	}
-	arm, net, _ := estateOf(t, d.est, sim.Options{NoLimits: true})
+	arm, net, _ := estateOf(t, d.est, sim.Options{NoLimits: true, RetryAfter: -1})
 	d.arm = arm
+	for _, r := range faults {
+		arm.Inject(r)
+	}
 	harm(d.est.Fabric, d.est, time.Now())
 	text, err := d.config()
 	if err != nil {
@@ -39,7 +48,11 @@ func reportOn(t *testing.T, change func(*sim.Spec), harm func(*sim.Fabric, sim.D
 	if err != nil {
 		t.Fatal(err)
 	}
-	return report.CheckPosture(lookAround(t.Context(), cfg, net))
+	found := lookAround(t.Context(), cfg, net)
+	if deep.on {
+		lookDeep(t.Context(), &found, net, deep)
+	}
+	return report.CheckPosture(found)
 }
 
 // spec finds parts of a specification by the name of their resource.

@@ -104,7 +104,7 @@ func permissions(ctx context.Context, cfg config.Config, net *armnet.Client, for
 	case "text":
 		fmt.Fprintf(w, "identity: %s\n\n", identityKind(cfg.Azure.Identity))
 		for _, h := range rights {
-			rightText(w, h, needed[h.Role])
+			rightText(w, h, needed[h.Role] && !h.Desk)
 		}
 	case "json":
 		err := json.MarshalWrite(w, struct {
@@ -119,7 +119,7 @@ func permissions(ctx context.Context, cfg config.Config, net *armnet.Client, for
 	}
 	missing := 0
 	for _, h := range rights {
-		if needed[h.Role] && len(h.Missing) > 0 {
+		if needed[h.Role] && !h.Desk && len(h.Missing) > 0 {
 			missing++
 		}
 	}
@@ -163,7 +163,7 @@ func lacking(cfg config.Config, rights []report.RightHeld) (missing, unknown []s
 	needed := neededRoles(cfg)
 	for _, h := range rights {
 		switch {
-		case !needed[h.Role]:
+		case !needed[h.Role] || h.Desk:
 		case len(h.Missing) > 0:
 			missing = append(missing, h.Action)
 		case len(h.Unknown) > 0:

@@ -3,9 +3,7 @@ package failover
 import (
 	"context"
 	"maps"
-	"net/netip"
 	"slices"
-	"strings"
 	"time"
 
 	"erfailover/events"
@@ -22,13 +20,8 @@ const (
 	ratesKept   = 12
 	mostApart   = time.Hour // two looks at counters that are further apart tell no rate
 	leastApart  = 5 * time.Second
-	leap        = 4.0    // times the bandwidth: two links may each carry all of it, and in bursts more
-	maxPrefixes = 10_000 // of one link; Azure takes no more from on-premises
+	leap        = 4.0 // times the bandwidth: two links may each carry all of it, and in bursts more
 )
-
-// azureASN begins the path of what Azure itself announces to a link: the prefixes of
-// virtual networks. Everything else in a link's table comes from on-premises.
-const azureASN = "65515"
 
 // measure reads the byte counters of the group's circuits, and begins reads of their
 // route tables, when they are due. Only the timer does: no event waits for it, and a failure costs a guard
@@ -150,34 +143,10 @@ func (w *work) learnTable(ctx context.Context, name string, a executor.Answer) e
 // session which is down, not of a circuit that announces nothing: what was known stays
 // until it is too old.
 func withTable(t record.LinkTable, a executor.Answer) record.LinkTable {
-	if p := announced(a.Routes); len(p) > 0 {
+	if p := executor.OnPremises(a.Routes); len(p) > 0 {
 		t.At, t.Prefixes = a.At, p
 	}
 	return t
-}
-
-// announced returns the prefixes that on-premises announces, sorted. More than a
-// circuit can have is no answer.
-func announced(routes []executor.Route) []string {
-	var out []string
-	for _, r := range routes {
-		asn, _, _ := strings.Cut(strings.ReplaceAll(strings.TrimSpace(r.ASPath), "-", " "), " ")
-		if asn == "" || asn == azureASN {
-			continue
-		}
-		text := strings.ToLower(strings.TrimSpace(r.Network))
-		if p, err := netip.ParsePrefix(text); err == nil {
-			text = p.Masked().String()
-		}
-		if text != "" {
-			out = append(out, text)
-		}
-	}
-	slices.Sort(out)
-	if out = slices.Compact(out); len(out) > maxPrefixes {
-		return nil
-	}
-	return out
 }
 
 // withRate adds what a circuit has carried since the look before, in its larger

@@ -1,37 +1,12 @@
 package failover
 
 import (
-	"slices"
 	"testing"
 	"time"
 
 	"erfailover/failover/executor"
 	"erfailover/failover/record"
 )
-
-// What on-premises announces is told from what Azure announces to the link, and what
-// cannot be told apart is nothing.
-func TestAnnounced(t *testing.T) {
-	for _, tt := range []struct {
-		name   string
-		routes []executor.Route
-		want   []string
-	}{
-		{"on-premises and a virtual network", []executor.Route{{Network: "10.20.0.0/16", ASPath: "65001"}, {Network: "10.200.0.0/16", ASPath: "65515"}}, []string{"10.20.0.0/16"}},
-		{"paths of any writing", []executor.Route{{Network: "10.1.0.0/16", ASPath: " 65001 65002"}, {Network: "10.2.0.0/16", ASPath: "65515-65001"}, {Network: "10.3.0.0/16", ASPath: "65001-65001"}}, []string{"10.1.0.0/16", "10.3.0.0/16"}},
-		{"no path", []executor.Route{{Network: "172.16.0.0/30"}}, nil},
-		{"the same prefix twice, host bits set", []executor.Route{{Network: "10.1.2.3/16", ASPath: "65001"}, {Network: "10.1.0.0/16", ASPath: "65001"}}, []string{"10.1.0.0/16"}},
-		{"IPv6", []executor.Route{{Network: "FD00:1::/48", ASPath: "65001"}}, []string{"fd00:1::/48"}},
-		{"without a length", []executor.Route{{Network: "10.0.0.0", ASPath: "65001"}}, []string{"10.0.0.0"}},
-	} {
-		if got := announced(tt.routes); !slices.Equal(got, tt.want) {
-			t.Errorf("%s: got %v, want %v", tt.name, got, tt.want)
-		}
-	}
-	if got := announced(slices.Repeat([]executor.Route{{Network: "10.0.0.0/8", ASPath: "65001"}}, maxPrefixes+1)); len(got) != 1 {
-		t.Errorf("repeats count as one: %d", len(got))
-	}
-}
 
 // A table of a session that is down tells nothing about what the circuit announces.
 func TestAnEmptyTableIsNoNews(t *testing.T) {

@@ -107,6 +107,12 @@ func (c *Client) asked(q executor.Question, resp *http.Response) executor.Begun 
 		s, err = start[routesAnswer](c, resp)
 	case executor.AskTests:
 		s, err = start[testsRead](c, resp)
+	case executor.AskPeers:
+		s, err = start[peersAnswer](c, resp)
+	case executor.AskAdvertised:
+		s, err = start[advertisedAnswer](c, resp)
+	case executor.AskSets:
+		s, err = start[setsAnswer](c, resp)
 	}
 	if err != nil {
 		return notApplied(requestFault(opAsk, q.Target, err))
@@ -136,14 +142,11 @@ func questionPath(q executor.Question) (path, query string, f *fault.Error) {
 		return path, query, nil
 	case executor.AskTable:
 		table = "routeTables"
-	case executor.AskRoutes:
-		switch id.Type() {
-		case events.TypeVNetGateway:
-			return id.String() + "/getLearnedRoutes", "", nil
-		case events.TypeVWANGateway:
-			return bad("target: Virtual WAN gateways do not tell their learned routes; their hub does")
+	case executor.AskRoutes, executor.AskPeers, executor.AskAdvertised, executor.AskSets:
+		if path, query, err = gatewayPath(q, id); err != nil {
+			return bad("%w", err)
 		}
-		return bad("target: %q is no type of a gateway", id.Type())
+		return path, query, nil
 	default:
 		return bad("kind: %q is not known", q.Kind)
 	}
@@ -162,6 +165,9 @@ func decodeAnswer(q executor.Question, body []byte, at time.Time) (*executor.Ans
 	a := &executor.Answer{Question: q, At: at}
 	if q.Kind == executor.AskTests && jsontext.Value(body).Kind() == '[' {
 		return a, decodeTests(body, a)
+	}
+	if q.Kind == executor.AskSets {
+		return a, decodeSets(body, a)
 	}
 	var b struct {
 		Value      jsontext.Value `json:"value"`
@@ -188,10 +194,13 @@ func decodeAnswer(q executor.Question, body []byte, at time.Time) (*executor.Ans
 		return a, decodeARP(rows, a)
 	case executor.AskTable:
 		return a, decodeTable(rows, a)
-	case executor.AskRoutes:
+	case executor.AskRoutes, executor.AskAdvertised:
 		return a, decodeRoutes(rows, a)
 	case executor.AskTests:
 		return a, decodeTests(rows, a)
+	case executor.AskPeers:
+		return a, decodeGatewayPeers(rows, a)
+	case executor.AskSets:
 	}
 	return nil, fmt.Errorf("kind: %q is not known", q.Kind)
 }

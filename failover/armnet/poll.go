@@ -127,6 +127,12 @@ func (c *Client) resume(ctx context.Context, r executor.Running) (look, error) {
 			return lookOnce[routesAnswer](ctx, c, token)
 		case executor.AskTests:
 			return lookOnce[testsRead](ctx, c, token)
+		case executor.AskPeers:
+			return lookOnce[peersAnswer](ctx, c, token)
+		case executor.AskAdvertised:
+			return lookOnce[advertisedAnswer](ctx, c, token)
+		case executor.AskSets:
+			return lookOnce[setsAnswer](ctx, c, token)
 		}
 	}
 	return look{}, errors.New("neither a write nor a question of that kind")

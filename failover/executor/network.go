@@ -132,13 +132,18 @@ const (
 	AskTable  QuestionKind = "table"  // route table of one link: what on-premises and Azure announce there
 	AskRoutes QuestionKind = "routes" // routes that a gateway has learned
 	AskTests  QuestionKind = "tests"  // failover tests: of sites on a gateway, of links on a circuit
+
+	AskPeers      QuestionKind = "peers"      // BGP sessions of a gateway with the edge
+	AskAdvertised QuestionKind = "advertised" // routes that a gateway announces to one peer
+	AskSets       QuestionKind = "sets"       // route sets of a gateway: which prefixes reach it over which circuits
 )
 
 // Question is one slow read.
 type Question struct {
 	Kind   QuestionKind
-	Target string // circuit ID; gateway ID for AskRoutes; either for AskTests
+	Target string // circuit ID; gateway ID for AskRoutes, AskPeers, AskAdvertised and AskSets; either for AskTests
 	Link   string // primary or secondary, for AskBGP, AskARP and AskTable
+	Peer   string `json:",omitzero"` // address of the peer, for AskAdvertised
 }
 
 // Token lets a later process go on with an operation. It holds a signed URL: it
@@ -190,10 +195,11 @@ type Polled struct {
 type Answer struct {
 	Question Question
 	At       time.Time
-	Peers    []Peer  // AskBGP
-	Routes   []Route // AskRoutes; of AskTable the network, next hop and AS path
-	ARP      []ARP   // AskARP
-	Tests    []Test  // AskTests
+	Peers    []Peer              // AskBGP, AskPeers
+	Routes   []Route             // AskRoutes, AskAdvertised; of AskTable the network, next hop and AS path
+	ARP      []ARP               // AskARP
+	Tests    []Test              // AskTests
+	Sets     map[string][]string // AskSets: prefix to the IDs of the circuits that bring it, sorted
 }
 
 // TestState is what a failover test does to traffic.
@@ -215,11 +221,11 @@ type Test struct {
 	Start    time.Time // zero when it is not told
 }
 
-// Peer is one BGP session of a link.
+// Peer is one BGP session of a link, or of a gateway.
 type Peer struct {
 	Neighbor    string
 	ASN         int64
-	Established bool // StatePfxRcd was a number
+	Established bool // StatePfxRcd was a number; of a gateway: its state is Connected
 	Prefixes    int  // received; 0 when not established
 	State       string
 }

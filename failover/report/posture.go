@@ -39,6 +39,7 @@ type Posture struct {
 	Unread      map[string]string      // resource ID to why it could not be read
 	WrongType   map[string]string      // gateway ID to what it is, when it is not for ExpressRoute
 	Policy      map[string]policy.Rule // by group
+	Looks       []Look                 // slow reads; nil when nobody looked deep
 }
 
 // Learn adds one reading to what a check looks at, and returns what it leads to: the
@@ -95,6 +96,14 @@ const roomyBase = 16000
 
 // PostureRules returns what is checked, the gravest first.
 func PostureRules() []PostureRule {
+	all := append(plainRules(), deepRules()...)
+	grave := map[Severity]int{Critical: 0, Warning: 1, Note: 2}
+	slices.SortStableFunc(all, func(a, b PostureRule) int { return grave[a.Severity] - grave[b.Severity] })
+	return all
+}
+
+// plainRules are the rules that quick reads answer.
+func plainRules() []PostureRule {
 	return []PostureRule{
 		{"unreadable", Critical, "what cannot be read cannot be moved or proven", "correct the ID, or give the identity the Observer role there", unreadable},
 		{"gateway-not-expressroute", Critical, "a VPN gateway has no ExpressRoute connection to move", "name the virtual network's ExpressRoute gateway", wrongType},

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"maps"
 	"slices"
 	"testing"
 
@@ -90,6 +91,7 @@ func TestEachRule(t *testing.T) {
 		"observe-only":               func(p *Posture) { p.Policy["g"] = policy.Rule{Mode: policy.Observe} },
 		"reverse-unproven":           func(*Posture) {},
 	}
+	maps.Copy(harm, deepHarm())
 	codes := func(p Posture) (out []string) {
 		for _, i := range CheckPosture(p) {
 			out = append(out, i.Rule)

@@ -20,6 +20,7 @@ type Right struct {
 	On     string // the resource type that it is needed on, canonical
 	Why    string
 	Role   Role
+	Desk   bool `json:",omitzero"` // for check --deep alone: nothing else misses it
 }
 
 // Types of resources that rights are needed on, as events.ResourceID.Type says them.
@@ -38,25 +39,29 @@ const (
 func Rights() []Right {
 	n := "Microsoft.Network/"
 	return []Right{
-		{n + "expressRouteCircuits/read", onCircuit, "to know provider, location, bandwidth and state of a circuit", RoleObserver},
-		{n + "expressRouteCircuits/peerings/stats/read", onCircuit, "to see traffic: how much before a move, and that it arrived after one", RoleObserver},
-		{n + "expressRouteCircuits/peerings/routeTablesSummary/read", onCircuit, "to confirm an outage: the BGP sessions of both links", RoleObserver},
-		{n + "expressRouteCircuits/peerings/routeTables/read", onCircuit, "to know which prefixes a circuit announces", RoleObserver},
-		{n + "expressRouteCircuits/peerings/arpTables/read", onCircuit, "to tell a dead line from maintenance", RoleObserver},
-		{n + "virtualNetworkGateways/read", onGateway, "to know a gateway's SKU and region", RoleObserver},
-		{n + "virtualNetworkGateways/connections/read", onGateway, "to find a gateway's connections", RoleObserver},
-		{n + "virtualNetworkGateways/getlearnedroutes/action", onGateway, "to prove after a move that the gateway has routes", RoleObserver},
-		{n + "expressRouteGateways/read", onWANGateway, "to know a Virtual WAN gateway", RoleObserver},
-		{n + "expressRouteGateways/expressRouteConnections/read", onWANConnection, "to read weights on Virtual WAN", RoleObserver},
-		{n + "connections/read", onConnection, "to read weights", RoleObserver},
-		{n + "expressRoutePorts/read", onPort, "to know where an ExpressRoute Direct circuit ends", RoleObserver},
-		{n + "connections/write", onConnection, "to raise a weight, which is the move itself", RoleOperator},
-		{n + "virtualNetworkGateways/join/action", onGateway, "to write a connection that refers to this gateway", RoleOperator},
-		{n + "expressRouteCircuits/join/action", onCircuit, "to write a connection that refers to this circuit", RoleOperator},
-		{n + "expressRouteGateways/expressRouteConnections/write", onWANConnection, "to raise a weight on Virtual WAN", RoleOperator},
-		{n + "virtualNetworkGateways/startSiteFailoverTest/action", onGateway, "to disconnect a site, where levers or drills ask for it", RoleDrill},
-		{n + "virtualNetworkGateways/stopSiteFailoverTest/action", onGateway, "to end what was disconnected", RoleDrill},
-		{n + "virtualNetworkGateways/getFailoverAllTestsDetails/action", onGateway, "to see what is disconnected", RoleDrill},
+		{n + "expressRouteCircuits/read", onCircuit, "to know provider, location, bandwidth and state of a circuit", RoleObserver, false},
+		{n + "expressRouteCircuits/peerings/stats/read", onCircuit, "to see traffic: how much before a move, and that it arrived after one", RoleObserver, false},
+		{n + "expressRouteCircuits/peerings/routeTablesSummary/read", onCircuit, "to confirm an outage: the BGP sessions of both links", RoleObserver, false},
+		{n + "expressRouteCircuits/peerings/routeTables/read", onCircuit, "to know which prefixes a circuit announces", RoleObserver, false},
+		{n + "expressRouteCircuits/peerings/arpTables/read", onCircuit, "to tell a dead line from maintenance", RoleObserver, false},
+		{n + "virtualNetworkGateways/read", onGateway, "to know a gateway's SKU and region", RoleObserver, false},
+		{n + "virtualNetworkGateways/connections/read", onGateway, "to find a gateway's connections", RoleObserver, false},
+		{n + "virtualNetworkGateways/getlearnedroutes/action", onGateway, "to prove after a move that the gateway has routes", RoleObserver, false},
+		{n + "virtualNetworkGateways/getbgppeerstatus/action", onGateway, "for check --deep: the gateway's sessions with both ends of each circuit", RoleObserver, true},
+		{n + "virtualNetworkGateways/getadvertisedroutes/action", onGateway, "for check --deep: that every circuit announces the gateway's networks", RoleObserver, true},
+		{n + "expressRouteGateways/read", onWANGateway, "to know a Virtual WAN gateway", RoleObserver, false},
+		{n + "expressRouteGateways/expressRouteConnections/read", onWANConnection, "to read weights on Virtual WAN", RoleObserver, false},
+		{n + "connections/read", onConnection, "to read weights", RoleObserver, false},
+		{n + "expressRoutePorts/read", onPort, "to know where an ExpressRoute Direct circuit ends", RoleObserver, false},
+		{n + "connections/write", onConnection, "to raise a weight, which is the move itself", RoleOperator, false},
+		{n + "virtualNetworkGateways/join/action", onGateway, "to write a connection that refers to this gateway", RoleOperator, false},
+		{n + "expressRouteCircuits/join/action", onCircuit, "to write a connection that refers to this circuit", RoleOperator, false},
+		{n + "expressRouteGateways/expressRouteConnections/write", onWANConnection, "to raise a weight on Virtual WAN", RoleOperator, false},
+		{n + "virtualNetworkGateways/startSiteFailoverTest/action", onGateway, "to disconnect a site, where levers or drills ask for it", RoleDrill, false},
+		{n + "virtualNetworkGateways/stopSiteFailoverTest/action", onGateway, "to end what was disconnected", RoleDrill, false},
+		{n + "virtualNetworkGateways/getFailoverAllTestsDetails/action", onGateway, "to see what is disconnected", RoleDrill, false},
+		{n + "virtualNetworkGateways/getRoutesInformation/action", onGateway, "for check --deep: which prefixes reach the gateway over which circuits", RoleDrill, true},
+		{n + "expressRouteGateways/getRoutesInformation/action", onWANGateway, "for check --deep: which prefixes reach the gateway over which circuits", RoleDrill, true},
 	}
 }
 

@@ -15,6 +15,8 @@ const (
 	AskSummary Question = "routeTablesSummary"
 	AskLearned Question = "getLearnedRoutes"
 	AskPeers   Question = "getBgpPeerStatus"
+	AskAdverts Question = "getAdvertisedRoutes"                   // of a gateway, to one peer
+	AskSets    Question = "getRoutesInformation"                  // of a gateway of either kind
 	AllTests   Question = "getFailoverAllTestsDetails"            // of a gateway
 	LinkTests  Question = "getCircuitLinkFailoverAllTestsDetails" // of a circuit
 )
@@ -67,6 +69,14 @@ func (f *Fabric) answerer(q Question, target, arg string) (func(*Fabric) encoded
 		if g != nil {
 			return wrap(func() []body { return f.peerRows(g) }), nil
 		}
+	case AskAdverts:
+		if g != nil && g.Kind == VNet {
+			return wrap(func() []body { return f.advertRows(g, arg) }), nil
+		}
+	case AskSets:
+		if g != nil {
+			return func(*Fabric) encoded { return encoded(f.routeSets(g).raw()) }, nil
+		}
 	case AllTests:
 		if g != nil {
 			return func(*Fabric) encoded { return encoded(encode(testRows(g.tests))) }, nil
@@ -89,7 +99,7 @@ func (c *circuit) ends(l Link) (theirs, ours string) {
 func (c *circuit) arp(l Link) []body {
 	theirs, ours := c.ends(l)
 	rows := []body{object("age", 0, "interface", "Microsoft", "ipAddress", ours, "macAddress", fmt.Sprintf("aaaa.bb%02x.%02x01", c.number, l.index()))}
-	if c.links[l.index()].Up {
+	if s := c.links[l.index()]; s.Up && !s.NoARP {
 		rows = append([]body{object("age", 10, "interface", "On-Prem", "ipAddress", theirs, "macAddress", fmt.Sprintf("cccc.dd%02x.%02x01", c.number, l.index()))}, rows...)
 	}
 	return rows
@@ -113,21 +123,6 @@ func (c *circuit) routeTable(l Link) []body {
 	theirs, _ := c.ends(l)
 	for _, p := range c.private.prefixes {
 		rows = append(rows, object("network", p.String(), "nextHop", theirs, "locPrf", "", "weight", 0, "path", fmt.Sprint(c.ASN)))
-	}
-	return rows
-}
-
-// tableRows returns a link's whole route table: what on-premises announces, and the
-// prefixes of the virtual networks, which come from AS 65515.
-func (f *Fabric) tableRows(c *circuit, l Link) []body {
-	rows := c.routeTable(l)
-	if !c.private.enabled {
-		return rows
-	}
-	for i, k := range f.of("") {
-		if k.circuit == key(c.ID) && k.connected {
-			rows = append(rows, object("network", fmt.Sprintf("10.200.%d.0/24", i%256), "nextHop", "10.255.255.4", "locPrf", "", "weight", 0, "path", "65515"))
-		}
 	}
 	return rows
 }
@@ -178,7 +173,7 @@ func (f *Fabric) peerRows(g *gateway) []body {
 			on := c.links[l.index()].BGP && c.announces() && k.connected && !g.left(c)
 			n := 0
 			if on {
-				n = len(c.private.prefixes)
+				n = len(c.private.prefixes) - len(k.hidden)
 			}
 			rows = append(rows, object("localAddress", "10.0.0.13", "neighbor", c.msee(l), "asn", 12076, "state", word(on, "Connected", "Idle"),
 				"connectedDuration", "1.02:03:04", "routesReceived", n, "messagesSent", 100, "messagesReceived", 100))

@@ -8,7 +8,7 @@ type Change struct {
 	At       time.Time
 	Resource string // resource ID of the circuit, gateway or connection
 	Link     Link   // "" when it is not about one link
-	What     string // line-up, line-down, bgp-up, bgp-down, loss, latency, drain, undrain, peering-on, peering-off, provisioning, weight, deleted
+	What     string // line-up, line-down, bgp-up, bgp-down, loss, latency, drain, undrain, peering-on, peering-off, provisioning, weight, deleted, arp-up, arp-down, announce, kept, mute
 	Value    float64
 }
 

@@ -72,6 +72,8 @@ type connection struct {
 	before               body   // as it was before the last change
 	weight               int32  // in effect
 	connected            bool
+	hidden               []netip.Prefix // announced by the circuit, and kept from the gateway
+	mute                 bool           // the gateway's network is not announced over it
 }
 
 // LinkState is one link now.
@@ -81,6 +83,7 @@ type LinkState struct {
 	Loss      float64 // share of packets lost, 0 to 1
 	LatencyMS float64 // round trip, milliseconds
 	Prepended bool    // AS 12076 prepended 8 times: drained for maintenance
+	NoARP     bool    // on-premises answers no ARP, the line up
 	BytesIn   float64 // from on-premises, since Start
 	BytesOut  float64 // to on-premises, what was lost included
 	BytesLost float64 // of BytesOut

@@ -139,7 +139,7 @@ func TestSlowReads(t *testing.T) {
 	}
 	b.want("arp", rows(b.slow(ash+"/arpTables/primary"), "interface"), "On-Prem Microsoft")
 	b.want("summary", rows(b.slow(ash+"/routeTablesSummary/primary"), "statePfxRcd"), "3")
-	b.want("routes", rows(b.slow(ash+"/routeTables/secondary"), "network"), "10.10.0.0/16 10.20.0.0/16 192.168.0.0/20 10.200.0.0/24 10.200.3.0/24 10.200.6.0/24 10.200.19.0/24 10.200.22.0/24 10.200.25.0/24")
+	b.want("routes", rows(b.slow(ash+"/routeTables/secondary"), "network"), "10.10.0.0/16 10.20.0.0/16 192.168.0.0/20 10.200.0.0/24 10.200.1.0/24 10.200.2.0/24 10.200.6.0/24 10.200.7.0/24 10.200.8.0/24")
 	b.Fabric.SetLink(b.Circuits["er-ashburn"], Primary, false, b.clock())
 	b.Fabric.SetDrained(b.Circuits["er-chicago"], Primary, true, b.clock())
 	b.want("arp, dead line", rows(b.slow(ash+"/arpTables/primary"), "interface"), "Microsoft")
@@ -151,6 +151,20 @@ func TestSlowReads(t *testing.T) {
 		t.Fatalf("no prepended path in %s", learned.raw)
 	}
 	b.want("peers", rows(b.slow(b.Gateways["gw-east-1"]+"/getBgpPeerStatus"), "state"), "Idle Connected Connected Connected Connected Connected")
+	b.want("advertised", rows(b.slow(b.Gateways["gw-east-2"]+"/getAdvertisedRoutes?api-version=1&peer=10.255.3.4"), "network"), "10.200.1.0/24")
+	b.want("advertised to nobody", rows(b.slow(b.Gateways["gw-east-2"]+"/getAdvertisedRoutes?api-version=1&peer=10.255.2.4"), "network"), "")
+	drained := b.slow(b.Circuits["er-chicago"] + "/peerings/AzurePrivatePeering/routeTables/primary")
+	if !strings.Contains(string(drained.raw), strings.Repeat("12076 ", 8)+"65515") {
+		t.Fatalf("no prepended path in %s", drained.raw)
+	}
+	b.Fabric.Keep(b.Connections["gw-east-1/er-chicago"], "10.20.0.0/16", b.clock())
+	for name, want := range map[string]string{"gw-east-1": `"10.20.0.0/16":[{"circuit":"x1","pri":"","sec":"1"},{"circuit":"x5","pri":"1","sec":"1"}]`, "gw-south-hub": `"link":"` + b.Circuits["er-chicago-2"] + `"`} {
+		if sets := b.slow(b.Gateways[name] + "/getRoutesInformation"); !strings.Contains(string(sets.raw), want) {
+			t.Errorf("route sets of %s: %s", name, sets.raw)
+		}
+	}
+	b.Fabric.SetARP(b.Circuits["er-newark"], Secondary, false, b.clock())
+	b.want("arp, no answer", rows(b.slow(b.Circuits["er-newark"]+"/peerings/AzurePrivatePeering/arpTables/secondary"), "interface"), "Microsoft")
 	for _, path := range []string{ash + "/arpTables/third", b.Circuits["er-ashburn"] + "/peerings/MicrosoftPeering/arpTables/primary", b.Gateways["gw-east-1"] + "/somethingElse"} {
 		b.want(path, b.do("POST", path, nil).status, 404)
 	}

@@ -198,7 +198,7 @@ func (a *ARM) region(c *call, id string) string {
 func (a *ARM) ask(c *call) reply {
 	segs := strings.Split(c.where.types, "/")
 	last := segs[len(segs)-1]
-	questions := []Question{AskARP, AskRoutes, AskSummary, AskLearned, AskPeers, AllTests, LinkTests}
+	questions := []Question{AskARP, AskRoutes, AskSummary, AskLearned, AskPeers, AskAdverts, AskSets, AllTests, LinkTests}
 	i := slices.IndexFunc(questions, func(q Question) bool { return strings.EqualFold(string(q), last) })
 	if i < 0 || len(c.where.names) == 0 {
 		return refuse(notFound(c.URL.Path))
@@ -209,6 +209,9 @@ func (a *ARM) ask(c *call) reply {
 			return refuse(notFound(c.URL.Path))
 		}
 		id, arg = c.where.upTo("expressRouteCircuits"), c.where.names[2]
+	}
+	if questions[i] == AskAdverts {
+		arg = c.URL.Query().Get("peer")
 	}
 	op, err := a.fabric.Ask(questions[i], id, arg, c.now)
 	if err != nil {

@@ -103,7 +103,9 @@ func (f *Fabric) learned(gateway string) []route {
 			continue
 		}
 		for _, p := range c.private.prefixes {
-			out = append(out, route{p, c, k.weight, c.pathLength()})
+			if !slices.Contains(k.hidden, p) {
+				out = append(out, route{p, c, k.weight, c.pathLength()})
+			}
 		}
 	}
 	return out

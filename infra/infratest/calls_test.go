@@ -296,7 +296,7 @@ func (r *caller) asks() {
 		asked := 0
 		for _, list := range []map[string]string{r.est.Circuits, r.est.Gateways} {
 			for _, id := range list {
-				q := executor.Question{Kind: executor.QuestionKind(kind), Target: events.Canonical(id), Link: "primary"}
+				q := executor.Question{Kind: executor.QuestionKind(kind), Target: events.Canonical(id), Link: "primary", Peer: "10.255.1.4"}
 				b := r.net.Ask(r.Context(), []executor.Question{q})[0]
 				if b.Err != nil {
 					continue // not for this type of resource

@@ -24,6 +24,8 @@ var observerActions = [
   'Microsoft.Network/virtualNetworkGateways/read'
   'Microsoft.Network/virtualNetworkGateways/connections/read'
   'Microsoft.Network/virtualNetworkGateways/getlearnedroutes/action'
+  'Microsoft.Network/virtualNetworkGateways/getbgppeerstatus/action'
+  'Microsoft.Network/virtualNetworkGateways/getadvertisedroutes/action'
   'Microsoft.Network/connections/read'
   'Microsoft.Network/expressRouteGateways/read'
   'Microsoft.Network/expressRouteGateways/expressRouteConnections/read'
@@ -53,6 +55,8 @@ var drillActions = [
   'Microsoft.Network/expressRouteCircuits/startCircuitLinkFailoverTest/action'
   'Microsoft.Network/expressRouteCircuits/stopCircuitLinkFailoverTest/action'
   'Microsoft.Network/expressRouteCircuits/getCircuitLinkFailoverAllTestsDetails/action'
+  'Microsoft.Network/virtualNetworkGateways/getRoutesInformation/action'
+  'Microsoft.Network/expressRouteGateways/getRoutesInformation/action'
 ]
 
 var scopes = [for id in subscriptionIds: '/subscriptions/${id}']

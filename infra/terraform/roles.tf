@@ -12,6 +12,8 @@ locals {
     "Microsoft.Network/virtualNetworkGateways/read",
     "Microsoft.Network/virtualNetworkGateways/connections/read",
     "Microsoft.Network/virtualNetworkGateways/getlearnedroutes/action",
+    "Microsoft.Network/virtualNetworkGateways/getbgppeerstatus/action",
+    "Microsoft.Network/virtualNetworkGateways/getadvertisedroutes/action",
     "Microsoft.Network/connections/read",
     "Microsoft.Network/expressRouteGateways/read",
     "Microsoft.Network/expressRouteGateways/expressRouteConnections/read",
@@ -39,6 +41,8 @@ locals {
     "Microsoft.Network/expressRouteCircuits/startCircuitLinkFailoverTest/action",
     "Microsoft.Network/expressRouteCircuits/stopCircuitLinkFailoverTest/action",
     "Microsoft.Network/expressRouteCircuits/getCircuitLinkFailoverAllTestsDetails/action",
+    "Microsoft.Network/virtualNetworkGateways/getRoutesInformation/action",
+    "Microsoft.Network/expressRouteGateways/getRoutesInformation/action",
   ]
 
   roles = {
