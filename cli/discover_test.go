@@ -2,12 +2,14 @@ package cli
 
 import (
 	"bytes"
+	"context"
 	"encoding/xml"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -30,7 +32,13 @@ func estateOf(t *testing.T, est sim.Demo, o sim.Options) (*sim.ARM, *armnet.Clie
 	t.Cleanup(transport.CloseIdleConnections)
 	az := config.Default().Azure
 	az.Cloud, az.Custom = config.CloudCustom, &config.CustomCloud{ResourceManager: arm.URL(), Audience: "https://management.azure.com", Authority: "https://login.example"}
-	net, err := armnet.New(armnet.Config{Cloud: armnet.Custom, Endpoint: arm.URL(), Audience: az.Custom.Audience, Authority: az.Custom.Authority, Credential: junk{arm.Token()}, Transport: transport})
+	cfg := armnet.Config{Cloud: armnet.Custom, Endpoint: arm.URL(), Audience: az.Custom.Audience, Authority: az.Custom.Authority, Credential: junk{arm.Token()}, Transport: transport}
+	if o.NoLimits { // nobody counts requests, so waits between them are only reckoned
+		var slept atomic.Int64
+		cfg.Now = func() time.Time { return time.Now().Add(time.Duration(slept.Load())) }
+		cfg.Sleep = func(ctx context.Context, d time.Duration) error { slept.Add(int64(d)); return ctx.Err() }
+	}
+	net, err := armnet.New(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}

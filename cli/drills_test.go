@@ -46,12 +46,19 @@ drills:
 )
 
 // TestDrills tells drills from the calendar to the outcome, with the engine, the
-// configuration and the record as they are; only Azure is small.
+// configuration and the record as they are; only Azure is small. What the engine
+// writes into its journal on the way must be understood by the notices.
 func TestDrills(t *testing.T) {
+	said := words{}
 	datadriven.Walk(t, "testdata/drills", func(t *testing.T, file string) {
 		w := newDrillWorld(t)
+		said.listen(t, w)
 		datadriven.RunTest(t, file, w.run)
+		said.hold(t)
 	})
+	if said.begun == 0 || said.ended == 0 || said.drills == 0 {
+		t.Errorf("notices heard of %d operations begun, %d ended, %d entries of drills", said.begun, said.ended, said.drills)
+	}
 }
 
 // drillWorld is two groups with their engine and their calendar, in one process or in
@@ -131,9 +138,44 @@ func (w *drillWorld) until(end time.Time) {
 	if end.Sub(w.now) > lead {    // quiet days are skipped
 		w.now = end.Add(-lead)
 	}
+	w.live(time.Minute) // after a leap the calendar is late, and knows it
 	for w.now.Before(end) {
-		w.minute()
+		// Of five minutes in which nothing happens only the last moment is lived.
+		const tick = 15 * time.Second
+		quiet := time.Duration(5-w.now.Minute()%5)*time.Minute - tick
+		if end.Sub(w.now) > quiet && w.atRest(w.now.Add(quiet)) {
+			w.now = w.now.Add(quiet)
+			w.live(tick)
+			continue
+		}
+		w.live(time.Minute)
 	}
+}
+
+// atRest says whether no drill begins by then, and nothing is wrong, moved or said
+// beside the metrics and probes.
+func (w *drillWorld) atRest(until time.Time) bool {
+	if len(w.said)+len(w.azure.tests) > 0 || w.other != nil || w.noTimer {
+		return false
+	}
+	for _, bad := range w.bad {
+		if bad {
+			return false
+		}
+	}
+	for _, c := range w.azure.weights {
+		if c.Epoch != "" || c.Weight%100 != 0 {
+			return false
+		}
+	}
+	for name := range w.p.config.Drills {
+		spec, err1 := drillSpec(w.p.config, name)
+		doc, _, err2 := w.p.drillLoad(context.Background(), name)
+		if err1 != nil || err2 != nil || drill.Running(doc) || drill.Due(doc, spec, until) {
+			return false
+		}
+	}
+	return true
 }
 
 func (w *drillWorld) run(t *testing.T, d *datadriven.TestData) string {
@@ -328,9 +370,9 @@ func (w *drillWorld) maintenance(circuit, start, end string) string {
 	return "ok"
 }
 
-// minute lets one minute pass: metrics, four ticks, the calendar; in each process
-// that lives.
-func (w *drillWorld) minute() {
+// live lets a minute or less pass: metrics, a tick every 15 s, the calendar; in each
+// process that lives.
+func (w *drillWorld) live(span time.Duration) {
 	ctx := context.Background()
 	var sigs []events.Signal
 	for _, c := range w.p.config.Topology().Circuits {
@@ -353,7 +395,7 @@ func (w *drillWorld) minute() {
 	if w.other != nil {
 		live = append(live, w.other)
 	}
-	for end := w.now.Add(time.Minute); w.now.Before(end); w.now = w.now.Add(15 * time.Second) {
+	for end := w.now.Add(span); w.now.Before(end); w.now = w.now.Add(15 * time.Second) {
 		for _, p := range live {
 			if err := p.engine.Tick(ctx); err != nil {
 				w.t.Fatal(err)

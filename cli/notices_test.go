@@ -20,7 +20,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cockroachdb/datadriven"
 	"github.com/rs/zerolog"
 
 	"erfailover/failover/config"
@@ -230,44 +229,46 @@ func (h *heard) Send(_ context.Context, m []notify.Message) (int, error) {
 	return len(m), nil
 }
 
-// TestTheEnginesOwnWords runs drills with the real engine and holds that its journal
-// is understood: where each operation goes, and how it ended.
-func TestTheEnginesOwnWords(t *testing.T) {
-	begun, ended, drills := 0, 0, 0
-	walk := func(t *testing.T, file string) {
-		w := newDrillWorld(t)
-		channel := &heard{}
-		n := notify.New(notify.Options{Store: w.store, Owner: "a", Nonce: randomID, Now: func() time.Time { return w.now }, Streams: noticeStreams(w.p.config),
-			Targets: []notify.Target{{Key: "c", Topics: []notify.Topic{notify.Operation, notify.Drill}, Limits: notify.Machines(), Channel: channel}}})
-		if err := n.Run(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		datadriven.RunTest(t, file, w.run)
-		if err := n.Run(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		for _, m := range channel.got {
-			switch m.Code {
-			case "operation.decided":
-				begun++
-				if m.Operation == "" || m.Epoch == 0 || m.Kind == "" || m.Kind != "settle" && (len(m.From) == 0 || len(m.To) == 0) {
-					t.Errorf("%s: %q is not understood: %+v", file, m.Text, m)
-				}
-			case "operation.ended":
-				ended++
-				if m.Operation == "" || m.Kind == "" || m.Result == "" {
-					t.Errorf("%s: %q is not understood: %+v", file, m.Text, m)
-				}
-			}
-			if m.Topic == notify.Drill {
-				drills++
-			}
-		}
+// words holds that the engine's journal is understood by the notices: where each
+// operation goes, and how it ended.
+type words struct {
+	begun, ended, drills int
+	n                    *notify.Notifier
+	channel              *heard
+}
+
+// listen begins to read the journal of a world.
+func (k *words) listen(t *testing.T, w *drillWorld) {
+	t.Helper()
+	k.channel = &heard{}
+	k.n = notify.New(notify.Options{Store: w.store, Owner: "a", Nonce: randomID, Now: func() time.Time { return w.now }, Streams: noticeStreams(w.p.config),
+		Targets: []notify.Target{{Key: "c", Topics: []notify.Topic{notify.Operation, notify.Drill}, Limits: notify.Machines(), Channel: k.channel}}})
+	if err := k.n.Run(t.Context()); err != nil {
+		t.Fatal(err)
 	}
-	for _, name := range []string{"passes", "kill_switch", "drained_outage", "evacuate"} {
-		t.Run(name, func(t *testing.T) { walk(t, "testdata/drills/"+name+".txt") })
+}
+
+// hold reads what was written since.
+func (k *words) hold(t *testing.T) {
+	t.Helper()
+	if err := k.n.Run(t.Context()); err != nil {
+		t.Fatal(err)
 	}
-	if begun == 0 || ended == 0 || drills == 0 {
-		t.Errorf("%d begun, %d ended, %d of drills", begun, ended, drills)
+	for _, m := range k.channel.got {
+		switch m.Code {
+		case "operation.decided":
+			k.begun++
+			if m.Operation == "" || m.Epoch == 0 || m.Kind == "" || m.Kind != "settle" && (len(m.From) == 0 || len(m.To) == 0) {
+				t.Errorf("%q is not understood: %+v", m.Text, m)
+			}
+		case "operation.ended":
+			k.ended++
+			if m.Operation == "" || m.Kind == "" || m.Result == "" {
+				t.Errorf("%q is not understood: %+v", m.Text, m)
+			}
+		}
+		if m.Topic == notify.Drill {
+			k.drills++
+		}
 	}
 }
