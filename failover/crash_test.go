@@ -16,7 +16,7 @@ import (
 	"erfailover/failover/record/recordtest"
 )
 
-var sweep = flag.Bool("sweep", false, "kill the process at every effect, not at every seventh")
+var sweep = flag.Bool("sweep", false, "kill the process at every effect, not at the first of each sort and at every 61st")
 
 // crash is what a dying process panics with.
 type crash struct{}
@@ -26,17 +26,10 @@ type crash struct{}
 // save, every append and every write to Azure, before and after. After a death a new
 // process starts on the same record, and what was being delivered is delivered
 // again, as the host does.
-func play(t *testing.T, deaths ...int) (*scene, int) {
+func play(t *testing.T, deaths ...int) (*scene, []string) {
 	s := newStory(t)
-	effects := 0
-	effect := func() {
-		effects++
-		if slices.Contains(deaths, effects) {
-			panic(crash{})
-		}
-	}
-	s.store.OnEffect(func(recordtest.When, int, recordtest.Op, string) { effect() })
-	s.azure.onBegin = func(bool) { effect() }
+	var effects []string
+	s.watch(&effects, deaths)
 	bad := map[string]bool{}
 	s.azure.onLand = func(w executor.Write, before []string) {
 		after := s.azure.preferred(w.Gateway)
@@ -46,6 +39,40 @@ func play(t *testing.T, deaths ...int) (*scene, int) {
 	}
 	s.story(t, bad)
 	return s, effects
+}
+
+// watch counts effects by their sort, and ends the process at the effects numbered in
+// deaths. The sort says what is written, on which side of it we are, and, of the group
+// and of writes to Azure, how the operation stands: that is what a new process finds.
+func (s *scene) watch(effects *[]string, deaths []int) {
+	effect := func(sort string) {
+		*effects = append(*effects, sort)
+		if slices.Contains(deaths, len(*effects)) {
+			panic(crash{})
+		}
+	}
+	s.store.OnEffect(func(w recordtest.When, _ int, op recordtest.Op, key string) {
+		what, _, _ := strings.Cut(key, "/")
+		sort := fmt.Sprint(w, " ", op, " ", what)
+		if len(deaths) == 0 && key == record.GroupKey("east") && op == recordtest.Save {
+			sort += " " + where(s.t, s.store)
+		}
+		effect(sort)
+	})
+	s.azure.onBegin = func(after bool) { effect(fmt.Sprint("begin ", after, " ", where(s.t, s.store))) }
+}
+
+// deadly returns the numbers of the effects to die at: the first of each sort, and
+// every so many of the others; all of them with -sweep.
+func deadly(effects []string, stride int) []int {
+	seen, out := map[string]bool{}, []int{}
+	for i, sort := range effects {
+		if *sweep || !seen[sort] || i%stride == 0 {
+			out = append(out, i+1)
+		}
+		seen[sort] = true
+	}
+	return out
 }
 
 // newStory is the scene of the story, with short waits.
@@ -120,21 +147,18 @@ func TestCrashAnywhere(t *testing.T) {
 	if want != "gw1: ashburn 200 chicago 100 dallas 50\ngw2: ashburn 200 chicago 100 dallas 50\n" || len(puts) != 4 {
 		t.Fatalf("the undisturbed story ended with\n%s%v", want, puts)
 	}
-	stride := 7 // of 2 and 3 effects a save, so every kind of effect is met
-	if *sweep {
-		stride = 1
-	}
-	for n := 1; n <= effects; n += stride {
+	deaths := deadly(effects, 61)
+	for _, n := range deaths {
 		s, _ := play(t, n)
 		if got := s.weights(); got != want {
-			t.Errorf("death at effect %d of %d: the weights are\n%swant\n%s", n, effects, got, want)
+			t.Errorf("death at effect %d of %d: the weights are\n%swant\n%s", n, len(effects), got, want)
 		}
 		if !maps.Equal(s.azure.puts, puts) {
-			t.Errorf("death at effect %d of %d: PUTs %v, want %v", n, effects, s.azure.puts, puts)
+			t.Errorf("death at effect %d of %d: PUTs %v, want %v", n, len(effects), s.azure.puts, puts)
 		}
 		s.verify(t, fmt.Sprintf("death at effect %d", n))
 	}
-	t.Logf("%d effects, killed at every %d", effects, stride)
+	t.Logf("%d effects, killed at %d of them", len(effects), len(deaths))
 }
 
 // verify checks the chains of every journal.

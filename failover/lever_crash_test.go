@@ -10,25 +10,15 @@ import (
 
 	"erfailover/events"
 	"erfailover/failover/executor"
-	"erfailover/failover/record/recordtest"
 )
 
 // playDrill tells the story of a drill of kind disconnect that nobody ends, so that
 // its deadline must, and dies at the effects numbered in deaths.
-func playDrill(t *testing.T, deaths ...int) (*scene, int) {
+func playDrill(t *testing.T, deaths ...int) (*scene, []string) {
 	s := newScene(t)
-	effects := 0
-	effect := func() {
-		effects++
-		if slices.Contains(deaths, effects) {
-			panic(crash{})
-		}
-	}
-	s.store.OnEffect(func(recordtest.When, int, recordtest.Op, string) { effect() })
-	s.azure.onBegin = func(after bool) { effect() }
+	var effects []string
+	s.watch(&effects, deaths)
 	s.azure.levers.onStart = func(w executor.Write) { // the promise: what stops it is stored before it is started
-		s.store.OnEffect(nil)
-		defer s.store.OnEffect(func(recordtest.When, int, recordtest.Op, string) { effect() })
 		g, _, err := (&run{Engine: s.engine("reader")}).loadGroup(context.Background(), "east")
 		if err != nil {
 			t.Fatalf("deaths %v: %v", deaths, err)
@@ -83,11 +73,8 @@ func TestDrillCrashAnywhere(t *testing.T) {
 	if len(puts) != 4 || calm.azure.cuts() != "nothing is cut\n" {
 		t.Fatalf("the undisturbed drill ended with %v\n%s", puts, calm.azure.cuts())
 	}
-	stride := 11
-	if *sweep {
-		stride = 1
-	}
-	for n := 1; n <= effects; n += stride {
+	deaths := deadly(effects, 61)
+	for _, n := range deaths {
 		s, _ := playDrill(t, n)
 		s.store.OnEffect(nil)
 		g, _, err := (&run{Engine: s.engine("reader")}).loadGroup(context.Background(), "east")
@@ -95,12 +82,12 @@ func TestDrillCrashAnywhere(t *testing.T) {
 			t.Fatal(err)
 		}
 		if cuts := s.azure.cuts(); cuts != "nothing is cut\n" || len(g.Cuts) > 0 || g.Drill != "" || g.Operation != nil {
-			t.Errorf("death at effect %d of %d: %sremembered cuts %d, drill %q, operation %v", n, effects, cuts, len(g.Cuts), g.Drill, g.Operation)
+			t.Errorf("death at effect %d of %d: %sremembered cuts %d, drill %q, operation %v", n, len(effects), cuts, len(g.Cuts), g.Drill, g.Operation)
 		}
 		if !maps.Equal(s.azure.puts, puts) {
-			t.Errorf("death at effect %d of %d: %v, want %v", n, effects, s.azure.puts, puts)
+			t.Errorf("death at effect %d of %d: %v, want %v", n, len(effects), s.azure.puts, puts)
 		}
 		s.verify(t, fmt.Sprintf("death at effect %d", n))
 	}
-	t.Logf("%d effects, killed at every %d", effects, stride)
+	t.Logf("%d effects, killed at %d of them", len(effects), len(deaths))
 }
