@@ -54,6 +54,7 @@ type flight struct {
 	arrives  time.Time
 	lands    time.Time // zero: not accepted yet, or never
 	over     bool      // landed, refused, or never will
+	clobbers bool      // Azure changes something else with it
 	answer   executor.Begun
 }
 
@@ -261,6 +262,7 @@ func (a *azure) accept(f *flight, n int) {
 	case w.fault("op-hangs", who, n):
 		op.hangs = true
 	}
+	f.clobbers = w.fault("write-clobbers", who, n)
 	op.ends = w.now.Add(end)
 	a.ops[op.token] = op
 	a.busy[wr.Gateway] = op.token
@@ -298,7 +300,11 @@ func (a *azure) land(f *flight) {
 	a.lands++
 	before := w.judge.picture(c.gateway)
 	old := *c
-	c.set(w.now, wr.To, wr.Epoch, w.mutant.rest(f.rest))
+	rest := w.mutant.rest(f.rest)
+	if f.clobbers {
+		rest += "~"
+	}
+	c.set(w.now, wr.To, wr.Epoch, rest)
 	w.trace.note("%s=%d epoch %q lands (was %d)", short(c.id), wr.To, wr.Epoch, old.weight)
 	w.trace.mark(mark{lane: short(c.gateway), what: "land", text: fmt.Sprintf("%s=%d", c.circuit, wr.To)})
 	w.judge.landed(f, old, before)

@@ -157,6 +157,19 @@ func TestOraclesFire(t *testing.T) {
 		c, _ := w.est.Circuit("ashburn")
 		o.acknowledged([]events.Signal{w.signal(events.Probe, "ashburn", c.ID, "", events.DataPlane, events.Down, 1)}, failover.Receipt{}, w.now)
 	})
+	fire("S20", func(w *world, _ *oracles) { // nobody was asked
+		w.swarm.mode = policy.Approve
+		w.store1(1, w.operation(1, policy.KindFailover, "chicago", 201, "1"))
+	})
+	fire("S26", func(w *world, o *oracles) { // two at a time on one gateway
+		op := w.operation(1, policy.KindFailover, "chicago", 201, "1")
+		op.Steps = append(op.Steps, w.operation(1, policy.KindFailover, "dallas", 100, "").Steps...)
+		o.oneAtATime(op)
+	})
+	fire("S27", func(w *world, o *oracles) { // decided by the first look
+		o.claims["a"] = w.now
+		w.store1(1, w.operation(1, policy.KindFailover, "chicago", 201, "1"))
+	})
 	fire("S21", func(w *world, o *oracles) { // a decision without a row
 		w.store1(1, w.operation(1, policy.KindFailover, "chicago", 201, "1"))
 		o.journals()

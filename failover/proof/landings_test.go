@@ -85,7 +85,7 @@ func (o *oracles) landed(f *flight, old conn, before []string) {
 	after := o.picture(old.gateway)
 	in := o.intents[wr.ID]
 	d := o.decided[in.epoch]
-	o.must("S8", w.azure.conns[wr.Connection].rest == f.rest, "%s changed something else", f)
+	o.must("S8", w.azure.conns[wr.Connection].rest == f.rest || f.clobbers, "%s changed something else", f)
 	took := w.now.Sub(f.intentAt)
 	if took > w.swarm.pace.Landing {
 		o.taint[old.gateway] = true // the protocol assumes that it cannot be

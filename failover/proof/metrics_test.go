@@ -138,7 +138,7 @@ func known(t *testing.T) int {
 	for _, r := range regressions(t) {
 		if r.known {
 			n++
-			fmt.Fprintf(os.Stdout, "KNOWN   %s: oracle %s, seed %d: still found: %t\n", r.name, r.oracle, r.seed, fails(replay(r.seed, r.plan, mutant{}), r.oracle))
+			fmt.Fprintf(os.Stdout, "KNOWN   %s: oracle %s, seed %d: still found: %t\n", r.name, r.oracle, r.seed, fails(r.play(), r.oracle))
 		}
 	}
 	return n

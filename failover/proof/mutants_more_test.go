@@ -8,6 +8,7 @@ import (
 	"erfailover/failover"
 	"erfailover/failover/executor"
 	"erfailover/failover/fault"
+	"erfailover/failover/policy"
 	"erfailover/failover/record"
 )
 
@@ -75,6 +76,22 @@ func moreMutants() []mutant {
 		}},
 		{name: "old news counts as new", late: func(s *events.Signal, now time.Time) { s.At = now }, world: func(w *world) { w.swarm.rates["event-late"], w.swarm.rates["event-duplicate"] = 0.3, 0.3 }},
 		{name: "a signal is counted twice", quick: true, late: func(s *events.Signal, _ time.Time) { s.ID += "-again" }, twice: true},
+		{name: "one approval is enough where two are asked for", world: approving(2), rule: func(r failover.GroupRules) failover.GroupRules { r.Policy.Approval.Approvers = 1; return r }},
+		{name: "who asked may approve", world: approving(1), rule: func(r failover.GroupRules) failover.GroupRules { r.Policy.Approval.Distinct = false; return r }},
+		{name: "a proposal never expires", world: approving(1), rule: func(r failover.GroupRules) failover.GroupRules { r.Policy.Approval.Expires *= 100; return r }},
+		{name: "an approval is not asked for", world: approving(1), rule: func(r failover.GroupRules) failover.GroupRules { r.Policy.Mode = policy.Automatic; return r }},
+		{name: "an approved plan is not the one that was proposed", world: approving(1), load: loaded(func(g *record.Group) {
+			if op := g.Operation; op != nil && op.Status == record.AwaitingApproval && len(op.Approved) == 0 {
+				op.Plan.Epoch++
+			}
+		})},
+		{name: "who approved is not remembered", world: approving(2), load: loaded(func(g *record.Group) {
+			if op := g.Operation; op != nil && op.Status == record.AwaitingApproval {
+				for k := range op.Approved {
+					op.Approved[k], op.Approval[k] = "somebody", "somebody"
+				}
+			}
+		})},
 		{name: "the epoch of the newest decision is forgotten at a restart", load: func(w *world, d *record.Document) {
 			if w.cur != nil && w.cur.inst.lives > 1 {
 				loaded(func(g *record.Group) { g.Epoch = max(0, g.Epoch-2) })(w, d)
@@ -92,6 +109,14 @@ func harmless() []mutant {
 
 // goesBack lets the record go back in every run.
 func goesBack(w *world) { w.swarm.rates["record-goes-back"] = 1 }
+
+// approving is a world in which people must agree, and are at hand.
+func approving(approvers int) func(*world) {
+	return func(w *world) {
+		w.swarm.mode, w.swarm.manual, w.swarm.approvers, w.swarm.drift = policy.Approve, false, approvers, policy.DriftAsk
+		w.swarm.orders, w.swarm.groups = 90*time.Second, 1
+	}
+}
 
 // silent is a world in which nobody speaks of circuits for minutes.
 func silent(w *world) {

@@ -39,6 +39,11 @@ type oracles struct {
 	intents          map[string]intent
 	auto             []time.Time // automatic moves
 	ordered          map[string]int64
+	waiting          map[string]waiting   // operations that were proposed
+	proposed         []string             // their IDs, oldest first
+	approvals        []approval           // root only: every approval that a person gave
+	claims           map[string]time.Time // when an instance last saved the group with its lease
+	looks            map[string]time.Time // when an instance last looked at a document or a connection
 	good             map[string][]time.Time
 	bad              map[string][]time.Time
 	ours             map[string]version  // what we wrote last
@@ -101,7 +106,7 @@ type stranger struct {
 }
 
 func newOracles(w *world) *oracles {
-	root := &oracles{w: w, group: w.est.Groups[0], decided: map[int64]*decision{}, intents: map[string]intent{}, ordered: map[string]int64{},
+	root := &oracles{w: w, group: w.est.Groups[0], decided: map[int64]*decision{}, intents: map[string]intent{}, ordered: map[string]int64{}, waiting: map[string]waiting{}, claims: map[string]time.Time{}, looks: map[string]time.Time{},
 		good: map[string][]time.Time{}, bad: map[string][]time.Time{}, alien: map[string]*stranger{}, memories: map[string]memory{}, future: map[string]bool{}, heard: map[string][]time.Time{}, ours: map[string]version{}, taint: map[string]bool{}, told: map[string]time.Time{},
 		telling: map[string]map[string]time.Time{}, checks: map[string]int{}}
 	root.past = map[string][]stored{}
@@ -109,6 +114,7 @@ func newOracles(w *world) *oracles {
 	for _, g := range w.est.Groups[1:] {
 		peer := *root
 		peer.group, peer.decided, peer.ordered, peer.peers = g, map[int64]*decision{}, map[string]int64{}, nil
+		peer.waiting, peer.claims = map[string]waiting{}, map[string]time.Time{}
 		root.peers = append(root.peers, &peer)
 	}
 	return root
@@ -207,15 +213,25 @@ func (o *oracles) saved(i *instance, doc record.Document) {
 func (o *oracles) saveGroup(i *instance, g record.Group) {
 	o.must("S3", g.Epoch >= o.rec.Epoch, "the epoch went back from %d to %d", o.rec.Epoch, g.Epoch)
 	op := g.Operation
+	if op != nil && op.Status == record.AwaitingApproval {
+		o.proposes(i, op)
+	}
 	if op != nil && op.Status != record.AwaitingApproval {
 		if d, known := o.decided[op.Plan.Epoch]; known {
 			o.must("S3", d.op == op.ID, "epoch %d names %s and %s", op.Plan.Epoch, d.op, op.ID)
 		} else {
+			o.agreed(i, op)
+			o.lookedAgain(i, op)
 			o.decide(i, g, op)
 		}
 		o.steps(i, g, op)
+		o.oneAtATime(op)
 	}
 	o.strangers(g)
+	o.w.claimed(i, g, o.rec)
+	if g.Lease.Owner == i.name {
+		o.claims[i.name] = o.w.now
+	}
 	for gw, until := range o.telling[i.name] {
 		o.told[gw] = until
 	}
@@ -265,10 +281,10 @@ func (o *oracles) decide(i *instance, g record.Group, op *record.Operation) {
 	if d.kind == policy.KindSettle {
 		return
 	}
-	if op.By != "" {
-		_, twice := o.ordered[op.By]
-		o.must("S18", !twice, "the order of %s is carried out twice", op.By)
-		o.ordered[op.By] = d.epoch
+	if op.Order != nil {
+		_, twice := o.ordered[op.Order.Key]
+		o.must("S18", !twice, "the order %s of %s is carried out twice", op.Order.Key, op.By)
+		o.ordered[op.Order.Key] = d.epoch
 	}
 	for _, to := range d.to {
 		if !slices.Contains(d.over, policy.CandidateUnproven) {
@@ -357,6 +373,8 @@ func (o *oracles) steps(i *instance, g record.Group, op *record.Operation) {
 		c := w.azure.conns[s.Connection]
 		stood := slices.ContainsFunc(c.history, func(v version) bool { return v.weight == s.To.Weight && v.epoch == s.To.Epoch })
 		o.must("S24", stood, "%s is called done, and never had weight %d", short(s.Connection), s.To.Weight)
+		kept := s.Rest == "" || slices.ContainsFunc(c.history, func(v version) bool { return v.weight == s.To.Weight && v.epoch == s.To.Epoch && v.rest == s.Rest })
+		o.must("S8", !stood || kept, "%s is called done, and something else than the weight changed with it", short(s.Connection))
 	}
 }
 

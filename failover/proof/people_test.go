@@ -7,12 +7,13 @@ import (
 
 	"erfailover/events"
 	"erfailover/failover"
+	"erfailover/failover/policy"
 )
 
 // people lays out the orders of persons, each by somebody else and with a key of
 // its own.
 func (w *world) people() {
-	if w.swarm.orders == 0 && w.swarm.mode != "approve" {
+	if w.swarm.orders == 0 && w.swarm.mode != policy.Approve {
 		return
 	}
 	n := 0
@@ -39,16 +40,20 @@ func (w *world) order1(n int, o events.Order) {
 		w.judge.resumed(o.Group)
 	}
 	w.trace.note("p%d orders %s", n, o.Verb)
-	o.By, o.Key = "p"+strconv.Itoa(n), "key-"+strconv.Itoa(n)
+	if o.Key = "key-" + strconv.Itoa(n); o.By == "" {
+		o.By = "p" + strconv.Itoa(n)
+	}
+	if o.Verb == events.OrderApprove {
+		w.judge.approvals = append(w.judge.approvals, approval{o.By, o.Operation, o.Plan})
+	}
 	w.send(200000+n, []events.Signal{{ID: "s-order-" + strconv.Itoa(n), Kind: events.Command, Observer: events.Person, Source: o.By, At: w.now, Order: &o}})
 }
 
 func (w *world) drawOrder(n int) events.Order {
 	groups := w.est.Groups
 	o := events.Order{Group: groups[w.draw("people", n, "group")%uint64(len(groups))].Name}
-	if w.swarm.mode == "approve" && w.draw("people", n, "approve")%2 == 0 {
-		o.Verb = events.OrderApprove
-		return o
+	if w.swarm.mode == policy.Approve && w.draw("people", n, "approve")%2 == 0 {
+		return w.approve(n, o.Group)
 	}
 	if w.swarm.orders == 0 {
 		return events.Order{}
@@ -56,6 +61,9 @@ func (w *world) drawOrder(n int) events.Order {
 	verbs := []events.Verb{events.OrderFailover, events.OrderSwitchover, events.OrderFailback, events.OrderFailback, events.OrderPause, events.OrderResume, events.OrderResume,
 		events.OrderAcknowledge, events.OrderKill, events.OrderUnkill, events.OrderUnkill, events.OrderUnkill, events.OrderDrill, events.OrderCancel, events.OrderApprove}
 	o.Verb = verbs[w.draw("people", n, "verb")%uint64(len(verbs))]
+	if w.swarm.mode == policy.Approve {
+		o.By = w.asker(n)
+	}
 	switch o.Verb {
 	case events.OrderKill, events.OrderUnkill:
 		o.Group = ""

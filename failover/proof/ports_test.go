@@ -30,6 +30,7 @@ func (s store) Load(ctx context.Context, key string) (doc record.Document, err e
 			err = lost("load", key)
 			return
 		}
+		s.w.judge.looked(s.i, key)
 		doc, err = s.w.store.Load(ctx, key)
 		if err == nil {
 			s.w.mutant.loaded(s.w, &doc)
@@ -113,6 +114,7 @@ func (n network) Read(_ context.Context, refs []executor.Ref) []executor.Reading
 	w.effect("read", "", n.latency("read"), func() {
 		for k, ref := range refs {
 			out[k] = executor.Reading{Ref: ref, At: n.i.Now(), Found: true}
+			w.judge.looked(n.i, ref.ID)
 			if w.fault("arm-5xx-read", n.i.name, n.i.seq*64+k) {
 				out[k].Found, out[k].Err = false, unavailable("read", ref.ID)
 				continue

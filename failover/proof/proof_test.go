@@ -104,7 +104,7 @@ func force(w *world) {
 	if *forced == "two-groups" {
 		w.swarm.groups = 2
 	}
-	for _, most := range []map[string]float64{kinds(), rare()} {
+	for _, most := range []map[string]float64{kinds(), rare(), added()} {
 		if rate, known := most[*forced]; known {
 			w.swarm.rates[*forced] = rate
 		}

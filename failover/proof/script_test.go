@@ -12,6 +12,7 @@ import (
 
 	"erfailover/events"
 	"erfailover/failover/fault"
+	"erfailover/failover/record"
 	"erfailover/failover/record/recordtest"
 )
 
@@ -130,6 +131,19 @@ func (w *world) fate(i *instance, d *decision) {
 			}
 		}
 	}
+}
+
+// claimed is the worst luck that a claim can have: the kill switch is set just then,
+// and whoever claimed stalls until it is.
+func (w *world) claimed(i *instance, g, before record.Group) {
+	if g.Lease.Owner != i.name || g.Lease.Until.Equal(before.Lease.Until) || g.Operation != nil || !w.fault("kill-at-claim", i.name, i.seq) {
+		return
+	}
+	w.stall = w.span(i.name, i.seq, "killed-for", 8*time.Second, 40*time.Second)
+	w.order1(400000+w.points, events.Order{Verb: events.OrderKill})
+	w.after(w.stall+w.span(i.name, i.seq, "killed-until", 30*time.Second, 3*time.Minute), func() {
+		w.order1(500000+w.points, events.Order{Verb: events.OrderUnkill})
+	})
 }
 
 // okWithin reports whether a circuit carried traffic at some time in a span.

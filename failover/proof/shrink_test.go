@@ -15,12 +15,7 @@ import (
 func replay(seed uint64, plan []string, m mutant) *world {
 	return newRun(seed, func(w *world) {
 		w.infect(m)
-		if plan != nil {
-			w.allow = map[string]bool{}
-			for _, key := range plan {
-				w.allow[key] = true
-			}
-		}
+		w.only(plan)
 	}).play()
 }
 
@@ -112,6 +107,30 @@ type regress struct {
 	seed         uint64
 	plan         []string
 	known        bool // not repaired yet: it is played, told, and not counted as passed
+	added        bool // its world has the kinds of faults that came later, too
+}
+
+// play runs the kept failure.
+func (r regress) play() *world {
+	return newRun(r.seed, func(w *world) {
+		if !r.added {
+			for k := range added() {
+				delete(w.swarm.rates, k)
+			}
+		}
+		w.only(r.plan)
+	}).play()
+}
+
+// only allows the named faults; nil allows all.
+func (w *world) only(plan []string) {
+	if plan == nil {
+		return
+	}
+	w.allow = map[string]bool{}
+	for _, key := range plan {
+		w.allow[key] = true
+	}
 }
 
 // regressions reads testdata/regress.
@@ -138,6 +157,8 @@ func regressions(t testing.TB) []regress {
 				}
 			case "fault":
 				r.plan = append(r.plan, value)
+			case "added":
+				r.added = true
 			case "known":
 				r.known = true
 			}
@@ -153,7 +174,7 @@ func regressions(t testing.TB) []regress {
 // TestRegress plays every failure that was found before.
 func TestRegress(t *testing.T) {
 	for _, r := range regressions(t) {
-		w := replay(r.seed, r.plan, mutant{})
+		w := r.play()
 		if r.known {
 			t.Logf("KNOWN %s: oracle %s finds it: %t", r.name, r.oracle, fails(w, r.oracle))
 			continue

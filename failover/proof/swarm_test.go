@@ -31,6 +31,7 @@ type swarm struct {
 	drift     policy.Drift
 	mode      policy.Mode
 	manual    bool // failback by order only
+	approvers int
 	lame      bool // a circuit stays dead in the quiet phase
 	orders    time.Duration
 	foreign   time.Duration
@@ -65,6 +66,13 @@ func rare() map[string]float64 {
 	return map[string]float64{"land-beyond-d": 0.1, "record-goes-back": 1}
 }
 
+// added are kinds that came later. They are drawn by name, so that a new one leaves
+// the worlds of all seeds as they were but for itself; failures that were kept before
+// are played without them.
+func added() map[string]float64 {
+	return map[string]float64{"write-clobbers": 0.06, "kill-at-claim": 0.3}
+}
+
 func (s *swarm) rate(kind string) float64 { return s.rates[kind] }
 
 // drawSwarm makes a seed's world.
@@ -83,6 +91,11 @@ func drawSwarm(w *world) swarm {
 			s.rates[k] = rare()[k]
 		}
 	}
+	for _, k := range sortedKeys(added()) {
+		if w.draw("swarm", 0, "added "+k)%4 == 0 {
+			s.rates[k] = added()[k]
+		}
+	}
 	s.pace = executor.DefaultTiming()
 	s.pace.Landing = span(90*time.Second, 3*time.Minute, 5*time.Minute)
 	s.pace.SendDeadline = span(15*time.Second, time.Minute)
@@ -94,7 +107,7 @@ func drawSwarm(w *world) swarm {
 	s.instances = 2 + int(num(3))
 	s.gateways = 1 + int(num(3))
 	s.circuits = []int{2, 3, 3, 4}[num(4)]
-	s.groups = 1
+	s.groups, s.approvers = 1, 1
 	s.homes = 1
 	if s.circuits > 2 && num(5) == 0 {
 		s.homes = 2
@@ -105,7 +118,7 @@ func drawSwarm(w *world) swarm {
 	s.mode = policy.Automatic
 	switch num(8) {
 	case 0:
-		s.mode = policy.Approve
+		s.mode, s.approvers = policy.Approve, 1+int(w.draw("swarm", 0, "approvers")%2)
 	case 1:
 		s.manual = true
 	case 2:
@@ -154,7 +167,7 @@ func (s *swarm) rules() map[string]failover.GroupRules {
 	r := failover.GroupRules{Health: s.rule, Policy: policy.Rule{
 		Mode: s.mode, Objective: 3 * time.Minute, CoolDown: s.coolDown, Fresh: s.fresh, SettleAfter: s.settle,
 		Failback: policy.Failback{Mode: policy.FailbackAutomatic, After: s.standby}, Drift: s.drift,
-		Approval: policy.Approval{Approvers: 1, Distinct: true, Expires: 5 * time.Minute}, Levers: []policy.Lever{policy.LeverWeight}}}
+		Approval: policy.Approval{Approvers: max(1, s.approvers), Distinct: true, Expires: approvalExpires}, Levers: []policy.Lever{policy.LeverWeight}}}
 	if s.manual {
 		r.Policy.Failback.Mode = policy.FailbackManual
 	}

@@ -67,6 +67,7 @@ type world struct {
 	owed   int // deliveries that have not been answered yet
 	truth  *weather
 	silent map[string]time.Time // circuits that nobody speaks of until then
+	stall  time.Duration        // of the process at work, after the effect that it is in
 }
 
 // death is a planned crash: of the instance that is at work, at the n-th effect.
@@ -322,7 +323,7 @@ func (w *world) effect(kind, target string, latency time.Duration, do func()) {
 	if w.fault("crash-after", i.name, n) {
 		w.die()
 	}
-	d = time.Millisecond
+	d, w.stall = w.stall+time.Millisecond, 0
 	if w.fault("pause-after", i.name, n) {
 		d += w.span(i.name, n, "pause-after-for", 5*time.Second, w.swarm.pauseMax)
 		w.trace.note("%s stalls for %s after %s %s", i.name, d.Truncate(time.Second), kind, target)
