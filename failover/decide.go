@@ -155,10 +155,6 @@ func operationID(p planner.Plan, now time.Time) string {
 // begin makes an operation the group's running one. It is stored with its first
 // intents, before the first write.
 func (w *work) begin(op *record.Operation) {
-	for i := range op.Steps {
-		s := &op.Steps[i]
-		s.NotBefore = later(s.NotBefore, w.g.Told[s.Gateway])
-	}
 	w.g.Operation, w.g.Epoch, w.g.QuietSince = op, op.Plan.Epoch, time.Time{}
 	w.arm(op)
 	w.note(record.Entry{Code: CodeDecided, Actor: op.By, Reasons: op.Verdict.Codes(),
@@ -173,17 +169,17 @@ func (w *work) begin(op *record.Operation) {
 func (w *work) supersede(by *record.Operation) {
 	old := w.g.Operation
 	w.g.Intents = append(w.g.Intents, openIntents(old, w.now, w.Timing.Landing)...)
-	w.heed(old)
+	w.heed(old.Steps)
 	w.note(record.Entry{Code: CodeSuperseded, Reasons: []string{string(policy.Superseded)}, Text: old.ID + " is superseded by " + by.ID})
 	w.putAllBack(func(c record.Cut) bool { return c.Operation == old.ID }, "its operation is superseded")
 	w.archive(old, record.Overtaken)
 }
 
-// heed keeps what Azure told an operation that is over: a newer one on the same
-// gateway waits for it too.
-func (w *work) heed(op *record.Operation) {
+// heed keeps what Azure told steps that are over, or a lever's: whoever writes on the
+// same gateway next waits for it too.
+func (w *work) heed(steps []executor.StepState) {
 	maps.DeleteFunc(w.g.Told, func(_ string, until time.Time) bool { return !w.now.Before(until) })
-	for _, s := range op.Steps {
+	for _, s := range steps {
 		if !w.now.Before(s.Told) {
 			continue
 		}
@@ -191,6 +187,21 @@ func (w *work) heed(op *record.Operation) {
 			w.g.Told = map[string]time.Time{}
 		}
 		w.g.Told[s.Gateway] = later(w.g.Told[s.Gateway], s.Told)
+	}
+}
+
+// wait tells steps what Azure told others on their gateways.
+func (w *work) wait(steps []executor.StepState) {
+	for i := range steps {
+		s := &steps[i]
+		s.Told = later(s.Told, w.g.Told[s.Gateway])
+		if op := w.g.Operation; op != nil {
+			for _, o := range op.Steps {
+				if o.Gateway == s.Gateway {
+					s.Told = later(s.Told, o.Told)
+				}
+			}
+		}
 	}
 }
 

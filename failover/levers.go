@@ -209,8 +209,10 @@ func (w *work) passCuts(ctx context.Context, hold bool, pick func(*record.Cut) *
 			take()
 			return w.keep(ctx)
 		}}
+	w.wait(steps)
 	_, err := executor.Pass(ctx, env, steps)
 	take()
+	w.heed(steps)
 	w.dirty = true
 	return err
 }

@@ -49,8 +49,9 @@ func (w *work) operate(ctx context.Context) (err error) {
 			err = w.converge(ctx, op)
 		case record.Verifying:
 			err = w.verify(ctx, op)
-		case record.AwaitingApproval, record.Ended:
+		case record.AwaitingApproval:
 			return nil
+		case record.Ended: // its lever was put back meanwhile
 		}
 		if err != nil {
 			return err
@@ -89,6 +90,7 @@ func (w *work) apply(ctx context.Context, op *record.Operation) error {
 			w.followPulls(op)
 			return w.keep(ctx)
 		}}
+	w.wait(op.Steps)
 	if _, err := executor.Pass(ctx, env, op.Steps); err != nil {
 		return err
 	}
@@ -266,7 +268,7 @@ func (w *work) finish(ctx context.Context, op *record.Operation) error {
 	now := w.Clock.Now()
 	op.Stamps.End = now
 	w.g.Intents = append(w.g.Intents, openIntents(op, now, w.Timing.Landing)...)
-	w.heed(op)
+	w.heed(op.Steps)
 	failed := op.Result == record.FailedOp
 	w.note(record.Entry{Code: CodeEnded, Text: string(op.Kind) + " ended: " + string(op.Result), Fields: map[string]string{"result": string(op.Result), "symmetry": string(op.Symmetry)}})
 	w.g.FailedAt = time.Time{}

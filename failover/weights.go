@@ -153,7 +153,7 @@ func (w *work) rebase(c executor.ConnectionState, epoch int64) {
 			result = record.Cancelled
 		}
 		w.g.Intents = append(w.g.Intents, openIntents(op, now, w.Timing.Landing)...)
-		w.heed(op)
+		w.heed(op.Steps)
 		w.putAllBack(func(c record.Cut) bool { return c.Operation == op.ID }, "its operation is older than what stands")
 		w.archive(op, result)
 		w.g.Operation, w.g.Lease = nil, record.Lease{}

@@ -81,6 +81,9 @@ func Next(steps []StepState, now time.Time) time.Time {
 			continue
 		}
 		at := s.NotBefore
+		if s.Phase == Waiting && at.Before(s.Told) {
+			at = s.Told
+		}
 		if at.Before(now) {
 			at = now
 		}
@@ -225,7 +228,7 @@ func send(ctx context.Context, env Env, steps []StepState) (bool, error) {
 	var at []int
 	for i := range steps {
 		s := &steps[i]
-		if s.Phase != Waiting || now.Before(s.NotBefore) || blocked(steps, i) {
+		if s.Phase != Waiting || now.Before(s.NotBefore) || now.Before(s.Told) || blocked(steps, i) {
 			continue
 		}
 		if abandoned(steps, i) {

@@ -10,6 +10,7 @@ import (
 	"erfailover/events"
 	"erfailover/failover/executor"
 	"erfailover/failover/fault"
+	"erfailover/failover/planner"
 	"erfailover/failover/topology"
 )
 
@@ -24,6 +25,7 @@ type azure struct {
 	busy   map[string]string    // gateway → token of its running operation
 	hold   map[string]time.Time // gateway → throttled until
 	flying map[string]*flight   // by write ID: past the deadline check, not known to be over
+	levers *levers
 	sends  int
 	lands  int
 }
@@ -69,7 +71,7 @@ type operation struct {
 }
 
 func newAzure(w *world, weights map[string]int32) *azure {
-	a := &azure{w: w, conns: map[string]*conn{}, ops: map[string]*operation{}, busy: map[string]string{}, hold: map[string]time.Time{}, flying: map[string]*flight{}}
+	a := &azure{w: w, conns: map[string]*conn{}, ops: map[string]*operation{}, busy: map[string]string{}, hold: map[string]time.Time{}, flying: map[string]*flight{}, levers: newLevers()}
 	for _, k := range w.est.Connections {
 		c := &conn{id: k.ID, gateway: k.Gateway, circuitID: k.Circuit, circuit: w.est.CircuitOf(k.Circuit), weight: weights[k.ID], rest: "rest"}
 		c.history = []version{{w.now, c.weight, "", c.rest}}
@@ -111,7 +113,7 @@ func (a *azure) preferred(g topology.Group, gateway string) []string {
 	for _, id := range a.order {
 		c := a.conns[id]
 		switch {
-		case c.gateway != gateway || g.Rank(c.circuit) < 0 || c.weight < best:
+		case c.gateway != gateway || g.Rank(c.circuit) < 0 || c.weight < best || a.left(gateway, c.circuit):
 		case c.weight > best:
 			best, out = c.weight, []string{c.circuit}
 		default:
@@ -142,11 +144,17 @@ func (a *azure) read(ref executor.Ref, out *executor.Reading, stale time.Duratio
 	case executor.RefCircuit:
 		c, ok := a.w.est.Circuit(a.w.est.CircuitOf(ref.ID))
 		out.Found, out.Circuit = ok, &executor.CircuitState{Circuit: c, Enabled: true, Provisioned: true, Peering: "Enabled"}
+		if a.levers.off[ref.ID] != "" {
+			out.Circuit.Peering = "Disabled"
+		}
 	case executor.RefGateway:
 		g, ok := a.w.est.Gateway(ref.ID)
 		out.Found, out.Gateway = ok, &g
 	case executor.RefTraffic:
 		n := a.w.now.Unix()
+		if !a.counts(a.w.est.CircuitOf(ref.ID)) {
+			n = 0
+		}
 		out.Traffic = &executor.Traffic{In: [2]int64{n, n}, Out: [2]int64{n, n}}
 	}
 }
@@ -158,6 +166,9 @@ func refusal(kind fault.Kind, code string, after time.Duration, target string) *
 // prepare is what the adapter does before a PUT leaves: read, compare, look at the
 // deadline. A write that leaves is a flight.
 func (a *azure) prepare(i *instance, n int, wr executor.Write) (executor.Begun, *flight) {
+	if wr.Kind != planner.SetWeight {
+		return a.prepareLever(i, n, wr)
+	}
 	w := a.w
 	w.judge.asked(i, wr)
 	no := func(kind fault.Kind, code string, after time.Duration) (executor.Begun, *flight) {
@@ -364,6 +375,8 @@ func (a *azure) fill(ans executor.Answer) executor.Answer {
 		ans.Routes = []executor.Route{{Network: "10.0.0.0/8", Origin: "EBgp"}}
 	case executor.AskTable:
 		ans.Routes = []executor.Route{{Network: "10.0.0.0/8", ASPath: "65001"}}
+	case executor.AskTests:
+		ans.Tests = a.details(q.Target)
 	case executor.AskARP:
 	}
 	return ans

@@ -13,6 +13,7 @@ func story(w *world) {
 	w.swarm.rates = map[string]float64{}
 	w.swarm.instances, w.swarm.gateways, w.swarm.circuits, w.swarm.homes, w.swarm.vwan = 2, 2, 3, 1, false
 	w.swarm.orders, w.swarm.foreign, w.swarm.skewMax, w.swarm.groups = 0, 0, 0, 1
+	w.swarm.levers = false
 	w.swarm.mode, w.swarm.manual, w.swarm.drift, w.swarm.lame = policy.Automatic, false, policy.DriftAsk, false
 	w.swarm.perHour = 60
 	w.swarm.flip = 1000 * time.Hour

@@ -33,6 +33,7 @@ func (o *oracles) converged() {
 	home := slices.Sorted(slices.Values(o.group.Home()))
 	homeOK := !slices.ContainsFunc(home, func(c string) bool { return !w.truth.ok(c, w.now) })
 	other := slices.ContainsFunc(o.group.Circuits(), func(c string) bool { return w.truth.ok(c, w.now) })
+	o.leversBack(homeOK)
 	for _, gw := range o.group.Gateways {
 		on := o.picture(gw)
 		o.must("L1", o.allOK(on) || !other, "%s is on %v, which is dead: %s", short(gw), on, o.why())

@@ -170,6 +170,29 @@ func TestOraclesFire(t *testing.T) {
 		o.claims["a"] = w.now
 		w.store1(1, w.operation(1, policy.KindFailover, "chicago", 201, "1"))
 	})
+	pull := planner.Step{Kind: planner.Disconnect, Connection: "gw", Gateway: "gw", Location: "Location 0", Cut: true}
+	fire("S28", func(w *world, o *oracles) { // pulled, and nothing would put it back
+		o.pulls(w.instances[0], executor.Write{ID: "w", Kind: pull.Kind, Connection: pull.Connection, Cut: true})
+	})
+	fire("S29", func(w *world, o *oracles) { // cut off from the one that works
+		w.truth.spans["chicago"] = []spell{{origin.Add(-24 * time.Hour), dead}}
+		w.store1(1, w.operation(1, policy.KindDrill, "chicago", 150, "1"))
+		o.pulled["w"] = pulled{epoch: 1}
+		before := map[string][]string{o.group.Gateways[0]: o.picture(o.group.Gateways[0])}
+		w.azure.levers.begin(o.group.Gateways[0], "Location 0", "", "w", w.now).state = executor.TestOn
+		o.cut(&flight{write: executor.Write{ID: "w", Kind: pull.Kind}}, before)
+	})
+	fire("S30", func(w *world, o *oracles) {
+		o.stops(&flight{inst: w.instances[0]}, w.azure.levers.begin("gw", "Location 0", "", "", w.now))
+	})
+	fire("L7", func(w *world, o *oracles) { // forgotten for an hour
+		w.swarm.levers = true
+		o.pulled["w"] = pulled{deadline: w.now}
+		w.azure.levers.begin("gw", "Location 0", "", "w", w.now).state = executor.TestOn
+		w.events, w.now = nil, w.now.Add(time.Hour)
+		w.watchLevers()
+		w.until(w.now.Add(time.Second))
+	})
 	fire("S21", func(w *world, o *oracles) { // a decision without a row
 		w.store1(1, w.operation(1, policy.KindFailover, "chicago", 201, "1"))
 		o.journals()

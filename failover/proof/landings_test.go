@@ -109,7 +109,7 @@ func (o *oracles) landed(f *flight, old conn, before []string) {
 	} else if !d.settle {
 		o.must("S9", len(after) == 1 || !slices.Contains(after, old.circuit), "%s ties %v on %s", f, after, short(old.gateway))
 	}
-	if newest := o.decided[o.rec.Epoch]; newest != nil && in.epoch < newest.epoch && o.stands(newest, old.gateway) {
+	if newest := o.decided[o.rec.Epoch]; newest != nil && newest.lever == "" && in.epoch < newest.epoch && o.stands(newest, old.gateway) {
 		slices.Sort(newest.to)
 		o.must("S5", !slices.Equal(before, newest.to) || slices.Equal(after, newest.to), "the stale %s of epoch %d moves %s from %v to %v, against epoch %d", f, in.epoch, short(old.gateway), before, after, newest.epoch)
 	}

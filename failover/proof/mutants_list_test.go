@@ -111,7 +111,7 @@ func mutants() []mutant {
 				g.Operation.Status = record.Ended
 			}
 		})},
-	}, moreMutants()...)
+	}, append(moreMutants(), leverMutants()...)...)
 }
 
 // group makes a store mutant for the group's document: a save that is only

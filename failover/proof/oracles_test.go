@@ -42,6 +42,7 @@ type oracles struct {
 	waiting          map[string]waiting   // operations that were proposed
 	proposed         []string             // their IDs, oldest first
 	approvals        []approval           // root only: every approval that a person gave
+	pulled           map[string]pulled    // by write
 	claims           map[string]time.Time // when an instance last saved the group with its lease
 	looks            map[string]time.Time // when an instance last looked at a document or a connection
 	good             map[string][]time.Time
@@ -83,6 +84,7 @@ type decision struct {
 	to     []string
 	by     string
 	settle bool
+	lever  policy.Lever
 	over   []policy.Reason
 	steps  []planner.Step
 }
@@ -106,7 +108,7 @@ type stranger struct {
 }
 
 func newOracles(w *world) *oracles {
-	root := &oracles{w: w, group: w.est.Groups[0], decided: map[int64]*decision{}, intents: map[string]intent{}, ordered: map[string]int64{}, waiting: map[string]waiting{}, claims: map[string]time.Time{}, looks: map[string]time.Time{},
+	root := &oracles{w: w, group: w.est.Groups[0], decided: map[int64]*decision{}, intents: map[string]intent{}, ordered: map[string]int64{}, waiting: map[string]waiting{}, pulled: map[string]pulled{}, claims: map[string]time.Time{}, looks: map[string]time.Time{},
 		good: map[string][]time.Time{}, bad: map[string][]time.Time{}, alien: map[string]*stranger{}, memories: map[string]memory{}, future: map[string]bool{}, heard: map[string][]time.Time{}, ours: map[string]version{}, taint: map[string]bool{}, told: map[string]time.Time{},
 		telling: map[string]map[string]time.Time{}, checks: map[string]int{}}
 	root.past = map[string][]stored{}
@@ -228,6 +230,7 @@ func (o *oracles) saveGroup(i *instance, g record.Group) {
 		o.oneAtATime(op)
 	}
 	o.strangers(g)
+	o.cuts(i, g)
 	o.w.claimed(i, g, o.rec)
 	if g.Lease.Owner == i.name {
 		o.claims[i.name] = o.w.now
@@ -255,7 +258,12 @@ func (o *oracles) strangers(g record.Group) {
 // decide looks at a decision when it is stored.
 func (o *oracles) decide(i *instance, g record.Group, op *record.Operation) {
 	w := o.w
-	d := &decision{epoch: op.Plan.Epoch, op: op.ID, kind: op.Kind, at: w.now, look: op.Stamps.Decide.Add(-i.offset), to: op.Plan.To, by: op.By, settle: op.Plan.Settle, over: op.Verdict.Overridden, steps: op.Plan.Steps}
+	d := &decision{epoch: op.Plan.Epoch, op: op.ID, kind: op.Kind, at: w.now, look: op.Stamps.Decide.Add(-i.offset), to: op.Plan.To, by: op.By, settle: op.Plan.Settle, lever: op.Plan.Lever, over: op.Verdict.Overridden}
+	for _, s := range op.Plan.Steps {
+		if s.Kind == planner.SetWeight {
+			d.steps = append(d.steps, s)
+		}
+	}
 	if !op.Stamps.Approve.IsZero() {
 		d.look = op.Stamps.Approve.Add(-i.offset)
 	}
@@ -278,6 +286,7 @@ func (o *oracles) decide(i *instance, g record.Group, op *record.Operation) {
 		o.must("S13", o.paused.IsZero() || o.paused.After(o.w.now.Add(-time.Second)), "epoch %d is decided although the group is paused", d.epoch)
 	}
 	w.fate(i, d)
+	w.inertWeights(d, op.Plan.From)
 	if d.kind == policy.KindSettle {
 		return
 	}
@@ -298,7 +307,7 @@ func (o *oracles) decide(i *instance, g record.Group, op *record.Operation) {
 	if !automatic {
 		return
 	}
-	o.must("S12", d.kind == policy.KindFailback || op.Verdict.Undo || o.rec.LastMove.IsZero() || !o.rec.Acked.Before(o.rec.LastMove) || d.look.After(o.rec.LastMove.Add(w.swarm.coolDown-2*w.swarm.skewMax-time.Second)),
+	o.must("S12", d.kind == policy.KindFailback || op.Verdict.Undo || d.lever != "" || o.rec.LastMove.IsZero() || !o.rec.Acked.Before(o.rec.LastMove) || d.look.After(o.rec.LastMove.Add(w.swarm.coolDown-2*w.swarm.skewMax-time.Second)),
 		"epoch %d is decided %s after the last move", d.epoch, d.look.Sub(o.rec.LastMove))
 	o.auto = append(o.auto, w.now)
 	recent := 0
@@ -361,6 +370,9 @@ func (o *oracles) saidBad(circuit string, from, to time.Time) bool {
 func (o *oracles) steps(i *instance, g record.Group, op *record.Operation) {
 	w := o.w
 	for k, s := range op.Steps {
+		if s.Kind != planner.SetWeight {
+			continue
+		}
 		if s.Phase == executor.Intent {
 			if _, known := o.intents[s.WriteID]; !known {
 				o.intents[s.WriteID] = intent{epoch: op.Plan.Epoch, conn: s.Connection, to: s.To.Weight, tag: s.To.Epoch, settle: op.Plan.Settle, at: w.now, group: o.group.Name, killed: !o.root.killed.IsZero()}

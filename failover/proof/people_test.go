@@ -8,6 +8,7 @@ import (
 	"erfailover/events"
 	"erfailover/failover"
 	"erfailover/failover/policy"
+	"erfailover/failover/record"
 )
 
 // people lays out the orders of persons, each by somebody else and with a key of
@@ -57,6 +58,13 @@ func (w *world) drawOrder(n int) events.Order {
 	}
 	if w.swarm.orders == 0 {
 		return events.Order{}
+	}
+	if op := w.judge.named(o.Group).rec.Operation; w.swarm.levers && op != nil && op.Status == record.AwaitingApproval && w.draw("people", n, "agrees")%2 == 0 {
+		o.Verb = events.OrderApprove
+		return o
+	}
+	if w.swarm.levers && w.draw("people", n, "pulls")%3 == 0 {
+		return w.leverOrder(n, o)
 	}
 	verbs := []events.Verb{events.OrderFailover, events.OrderSwitchover, events.OrderFailback, events.OrderFailback, events.OrderPause, events.OrderResume, events.OrderResume,
 		events.OrderAcknowledge, events.OrderKill, events.OrderUnkill, events.OrderUnkill, events.OrderUnkill, events.OrderDrill, events.OrderCancel, events.OrderApprove}

@@ -97,16 +97,18 @@ func TestExplore(t *testing.T) {
 }
 
 // force puts the fault that -force names into a world.
-func force(w *world) {
-	if *forced == "" {
-		return
-	}
-	if *forced == "two-groups" {
+func force(w *world) { w.force(*forced) }
+
+func (w *world) force(what string) {
+	switch what {
+	case "levers":
+		w.swarm.pulling()
+	case "two-groups":
 		w.swarm.groups = 2
 	}
 	for _, most := range []map[string]float64{kinds(), rare(), added()} {
-		if rate, known := most[*forced]; known {
-			w.swarm.rates[*forced] = rate
+		if rate, known := most[what]; known {
+			w.swarm.rates[what] = rate
 		}
 	}
 }
@@ -155,9 +157,11 @@ func kill(m mutant, from, most uint64) (taken uint64, by string) {
 var mutantName = flag.String("mutant", "", "with -seed: put that mutant in")
 
 // named returns the mutant that -mutant names.
-func named() mutant {
+func named() mutant { return called(*mutantName) }
+
+func called(name string) mutant {
 	for _, m := range append(mutants(), harmless()...) {
-		if *mutantName != "" && strings.Contains(m.name, *mutantName) {
+		if name != "" && strings.Contains(m.name, name) {
 			return m
 		}
 	}

@@ -86,7 +86,7 @@ func (h *weather) at(circuit string, t time.Time) condition {
 // ok reports whether a circuit carries traffic.
 func (h *weather) ok(circuit string, t time.Time) bool {
 	is := h.at(circuit, t)
-	return is == fine || is == lame
+	return is == fine && !(h.cut(circuit, events.Primary) && h.cut(circuit, events.Secondary)) || is == lame && !h.cut(circuit, events.Primary)
 }
 
 // force changes the truth from an instant on, for a while.
@@ -159,7 +159,15 @@ func (h *weather) okWithin(circuit string, from, to time.Time) bool {
 	return false
 }
 
+// cut reports whether a lever holds one link of a circuit down now.
+func (h *weather) cut(circuit string, l events.Link) bool {
+	return h.w.azure != nil && h.w.azure.cutLink(circuit, l)
+}
+
 func (h *weather) session(circuit string, l events.Link, t time.Time) bool {
+	if h.cut(circuit, l) {
+		return false
+	}
 	switch h.at(circuit, t) {
 	case dead:
 		return false
@@ -202,6 +210,8 @@ func newRun(seed uint64, tweak func(*world)) *world {
 	w.ticks()
 	w.people()
 	w.strangers()
+	w.testers()
+	w.watchLevers()
 	w.copies()
 	return w
 }
@@ -350,7 +360,9 @@ func (w *world) ticks() {
 			return
 		}
 		w.start(i, "tick", func() {
-			_ = i.engine.Tick(context.Background()) // trouble is tried again by the next tick
+			if err := i.engine.Tick(context.Background()); err != nil && w.trace.keep { // it is tried again by the next tick
+				w.trace.text = append(w.trace.text, w.now.Sub(origin).String()+" "+i.name+" ticks: "+err.Error())
+			}
 		})
 	}
 	var round func()

@@ -15,6 +15,7 @@ import (
 func replay(seed uint64, plan []string, m mutant) *world {
 	return newRun(seed, func(w *world) {
 		w.infect(m)
+		force(w)
 		w.only(plan)
 	}).play()
 }
@@ -67,6 +68,7 @@ func TestReplay(t *testing.T) {
 	w := newRun(*oneSeed, func(w *world) {
 		w.trace.keep = true
 		w.infect(named())
+		force(w)
 		w.allow = map[string]bool{}
 		for key := range strings.SplitSeq(*planText, ",") {
 			w.allow[key] = true
@@ -106,8 +108,10 @@ type regress struct {
 	name, oracle string
 	seed         uint64
 	plan         []string
-	known        bool // not repaired yet: it is played, told, and not counted as passed
-	added        bool // its world has the kinds of faults that came later, too
+	known        bool   // not repaired yet: it is played, told, and not counted as passed
+	added        bool   // its world has the kinds of faults that came later, too
+	world        string // as -force names it
+	mutant       string // with which it was found; it plays no part in what was wrong
 }
 
 // play runs the kept failure.
@@ -117,7 +121,10 @@ func (r regress) play() *world {
 			for k := range added() {
 				delete(w.swarm.rates, k)
 			}
+			w.swarm.levers = false
 		}
+		w.force(r.world)
+		w.infect(called(r.mutant))
 		w.only(r.plan)
 	}).play()
 }
@@ -159,6 +166,10 @@ func regressions(t testing.TB) []regress {
 				r.plan = append(r.plan, value)
 			case "added":
 				r.added = true
+			case "mutant":
+				r.mutant = value
+			case "world":
+				r.world = value
 			case "known":
 				r.known = true
 			}

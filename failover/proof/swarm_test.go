@@ -32,6 +32,7 @@ type swarm struct {
 	mode      policy.Mode
 	manual    bool // failback by order only
 	approvers int
+	levers    bool // paths are cut on purpose, too
 	lame      bool // a circuit stays dead in the quiet phase
 	orders    time.Duration
 	foreign   time.Duration
@@ -70,7 +71,7 @@ func rare() map[string]float64 {
 // the worlds of all seeds as they were but for itself; failures that were kept before
 // are played without them.
 func added() map[string]float64 {
-	return map[string]float64{"write-clobbers": 0.06, "kill-at-claim": 0.3}
+	return map[string]float64{"write-clobbers": 0.06, "kill-at-claim": 0.3, "foreign-test": 0.08, "weights-inert": 0.5}
 }
 
 func (s *swarm) rate(kind string) float64 { return s.rates[kind] }
@@ -142,7 +143,19 @@ func drawSwarm(w *world) swarm {
 	} else if w.draw("swarm", 0, "groups")%4 == 0 {
 		s.groups = 2
 	}
+	if s.groups == 1 && w.draw("swarm", 0, "levers")%6 == 0 {
+		s.pulling()
+	}
 	return s
+}
+
+// pulling makes a world in which people and the automation pull levers. The record does
+// not go back in it: a lever whose document is lost is a known gap.
+func (s *swarm) pulling() {
+	s.levers, s.mode, s.groups, s.homes = true, policy.Automatic, 1, 1
+	s.orders = 75 * time.Second
+	delete(s.rates, "record-goes-back")
+	delete(s.rates, "land-beyond-d")
 }
 
 // storm makes a world in which decisions follow each other as fast as the rules
@@ -168,6 +181,9 @@ func (s *swarm) rules() map[string]failover.GroupRules {
 		Mode: s.mode, Objective: 3 * time.Minute, CoolDown: s.coolDown, Fresh: s.fresh, SettleAfter: s.settle,
 		Failback: policy.Failback{Mode: policy.FailbackAutomatic, After: s.standby}, Drift: s.drift,
 		Approval: policy.Approval{Approvers: max(1, s.approvers), Distinct: true, Expires: approvalExpires}, Levers: []policy.Lever{policy.LeverWeight}}}
+	if s.levers {
+		r.Policy.Levers = append(r.Policy.Levers, policy.LeverDisconnect, policy.LeverPeering)
+	}
 	if s.manual {
 		r.Policy.Failback.Mode = policy.FailbackManual
 	}
