@@ -46,7 +46,7 @@ func (b *ballot) against(c claim, since time.Time) {
 		case !c.on[l]:
 		case c.State == events.Degraded:
 			b.loss[l] = true
-			who.lossy[l] = c.excuse == "" && c.Plane == events.DataPlane
+			who.lossy[l] = who.lossy[l] || c.excuse == "" && c.Plane == events.DataPlane
 		default:
 			b.down[l] = true
 			if c.excuse == "" {
@@ -108,13 +108,26 @@ func (s *sum) poll(b ballot, r Rule, move bool) {
 		case v.down[0] && v.down[1] || v.bad && move:
 			s.saying++
 			s.readSays = s.readSays || voters[i] == events.Read
+			s.firsthand = s.firsthand || firsthand(voters[i])
 		case (v.lossy[0] || v.down[0]) && (v.lossy[1] || v.down[1]):
 			borne++
+			s.firsthand = s.firsthand || firsthand(voters[i])
 		}
 	}
 	if s.saying > 0 {
 		s.saying += borne
 	}
+}
+
+// firsthand reports whether an observer looks for itself. A metric and Resource Health
+// are both told by Azure's platform, and can be wrong together.
+func firsthand(o events.Observer) bool {
+	switch o {
+	case events.Gateway, events.Probe, events.Read:
+		return true
+	case events.Metric, events.ResourceHealth, events.ServiceHealth, events.ActivityLog, events.Person:
+	}
+	return false
 }
 
 // voter returns the place of an observer in voters.

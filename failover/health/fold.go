@@ -25,7 +25,7 @@ func Believe(t Track, m Memory, r Rule, now time.Time) Belief {
 		Rebutted:  s.rebutted, Explained: s.explained,
 		Proven: s.proven, Maintenance: maintenance(m, now),
 		Damped: t.Damped, Penalty: r.Damping.penalty(t, now),
-		HoldUntil: holdUntil(t, r),
+		HoldUntil: holdUntil(t, r), ReadUntil: s.readUntil(t, r),
 	}
 	if at := r.Damping.reuseAt(t); at.After(now) {
 		b.ReuseAt = at
@@ -33,10 +33,28 @@ func Believe(t Track, m Memory, r Rule, now time.Time) Belief {
 	return b
 }
 
+// readUntil returns until when our own read is waited for although enough observers
+// say Down, and zero when it is not. They are all Azure's own word, which can be wrong
+// as a whole, and often comes late: its hold-down is over by event time when we first
+// hear of it. So a read has the hold-down's time from then.
+func (s sum) readUntil(t Track, r Rule) time.Time {
+	if !r.ConfirmByRead || t.State != Suspect || s.firsthand || s.saying < s.needed || !s.lastRead.Before(t.Since) {
+		return time.Time{}
+	}
+	return t.Since.Add(r.HoldDown)
+}
+
 // wantsReadAt returns from when on a confirming read would decide, and zero when
 // it would not. A read that came since the spell began has answered, for a while.
 func (s sum) wantsReadAt(t Track, r Rule) time.Time {
-	if !r.ConfirmByRead || s.readSays || s.saying == 0 || s.saying != s.needed-1 {
+	switch {
+	case !s.readUntil(t, r).IsZero():
+		return t.Since
+	case !r.ConfirmByRead || s.readSays:
+		return time.Time{}
+	case s.disputed && s.saying < s.needed:
+		return s.lastRead.Add(max(reread, r.HoldDown))
+	case s.saying == 0 || s.saying != s.needed-1:
 		return time.Time{}
 	}
 	since := t.BadSince
@@ -97,7 +115,9 @@ func Next(t Track, m Memory, r Rule, now time.Time) time.Time {
 	if t.Damped {
 		at(r.Damping.reuseAt(t))
 	}
-	at(weigh(t, m, r, now).wantsReadAt(t, r))
+	s := weigh(t, m, r, now)
+	at(s.wantsReadAt(t, r))
+	at(s.readUntil(t, r))
 	return out
 }
 

@@ -149,7 +149,7 @@ type Excuse string
 const (
 	ByUser        Excuse = "user-action" // the customer caused it
 	ByMaintenance Excuse = "maintenance" // sessions of the control plane, while announced work was on
-	ByRead        Excuse = "rebutted"    // a read of ours, as new or newer, found the sessions of both links up
+	ByRead        Excuse = "rebutted"    // a read of ours, made since this source began to say so, found the sessions of both links up
 )
 
 // Memory is everything that is remembered of one circuit. The zero value is a
@@ -220,6 +220,7 @@ type Belief struct {
 	Penalty     float64        `json:"penalty,omitzero"`    // now
 	ReuseAt     time.Time      `json:"reuse_at,omitzero"`   // when the penalty will be below Reuse if nothing more happens
 	HoldUntil   time.Time      `json:"hold_until,omitzero"` // when the present hold-down or hold-up ends
+	ReadUntil   time.Time      `json:"read_until,omitzero"` // enough observers say Down, all of them Azure's own word: until when our own read is waited for
 }
 
 // View is what one group believes about all its circuits at one instant.

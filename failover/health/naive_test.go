@@ -63,17 +63,22 @@ func (n *naive) weigh(m Memory, r Rule, now time.Time) verdict {
 				return true, false
 			}
 		}
-		ups := map[events.Link]bool{}
-		for _, f := range facts {
-			if f.Observer != events.Read || f.Plane != events.ControlPlane || f.At.Before(s.At) || f.State == events.Unknown {
-				continue
+		rebutted := func(since time.Time, aged bool) bool {
+			ups := map[events.Link]bool{}
+			for _, f := range facts {
+				if f.Observer != events.Read || f.Plane != events.ControlPlane || f.At.Before(since) || f.State == events.Unknown || aged && !isFresh(f.Signal) {
+					continue
+				}
+				if f.State != events.Up {
+					return false
+				}
+				ups[f.link] = true
 			}
-			if f.State != events.Up {
-				return false, false
-			}
-			ups[f.link] = true
+			return len(ups) == 2
 		}
-		return len(ups) == 2, len(ups) == 2
+		began := slices.IndexFunc(m.Evidence, func(e Evidence) bool { return e.Signal == s.ID })
+		read = rebutted(s.At, false) || rebutted(m.Evidence[began].Since, true)
+		return read, read
 	}
 	var v verdict
 	down, countsDown := map[events.Link]bool{}, map[events.Link]bool{}

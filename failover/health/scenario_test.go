@@ -267,7 +267,7 @@ func beliefText(b Belief) string {
 		text string
 	}{
 		{b.BadSince, "bad since"}, {b.Confirmed, "confirmed"}, {b.GoodSince, "good since"},
-		{b.HoldUntil, "hold until"}, {b.Proven, "proven"}, {b.ReuseAt, "reuse at"},
+		{b.HoldUntil, "hold until"}, {b.ReadUntil, "our read is waited for until"}, {b.Proven, "proven"}, {b.ReuseAt, "reuse at"},
 	} {
 		if !x.at.IsZero() {
 			fmt.Fprintf(&o, "%s %s\n", x.text, clock(x.at))

@@ -138,7 +138,7 @@ func onBad(t Track, s sum, r Rule, now time.Time) (State, string) {
 	case Unknown, Healthy, Degraded:
 		return Suspect, WhyBad
 	case Suspect:
-		if confirmed && !now.Before(t.BadSince.Add(r.HoldDown)) {
+		if confirmed && !now.Before(t.BadSince.Add(r.HoldDown)) && !now.Before(s.readUntil(t, r)) {
 			return Down, WhyHeld
 		}
 	case Down:

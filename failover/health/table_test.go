@@ -85,7 +85,12 @@ func inputs() []input {
 		{name: "down, by two observers, within the hold-down", bad: now, evidence: []Evidence{
 			ev(events.Metric, events.BothLinks, events.Down, now), ev(events.ResourceHealth, events.BothLinks, events.Down, now)}},
 		{name: "down, by two observers, past the hold-down", bad: held, evidence: []Evidence{
+			ev(events.Metric, events.BothLinks, events.Down, held), ev(events.Probe, events.BothLinks, events.Down, held)}},
+		{name: "down, by Azure's own word twice, past the hold-down", bad: held, evidence: []Evidence{
 			ev(events.Metric, events.BothLinks, events.Down, held), ev(events.ResourceHealth, events.BothLinks, events.Down, held)}},
+		{name: "down, by Azure's own word twice, past the hold-down, and a read that told nothing", bad: held, evidence: []Evidence{
+			ev(events.Metric, events.BothLinks, events.Down, held), ev(events.Read, events.BothLinks, events.Unknown, 0),
+			ev(events.ResourceHealth, events.BothLinks, events.Down, held)}},
 		{name: "down, by two observers, a third says up", bad: held, evidence: []Evidence{
 			ev(events.Metric, events.BothLinks, events.Down, held), ev(events.Probe, events.BothLinks, events.Up, now),
 			ev(events.ResourceHealth, events.BothLinks, events.Down, held)}},

@@ -40,6 +40,7 @@ type sum struct {
 	saying    int       // observers whose counting claims say Down
 	needed    int       // observers that must
 	readSays  bool      // a read of ours is among those that say Down
+	firsthand bool      // so is one that looked for itself: a read, a probe, a gateway; the rest is Azure's own word
 	calm      bool      // good about both links, and nothing bad counts
 	carries   bool      // at least one link is good and not claimed down
 	badSince  time.Time // first evidence of what counts as bad; zero when nothing does
@@ -49,6 +50,7 @@ type sum struct {
 	proven    time.Time
 	lastRead  time.Time
 	rebutted  bool
+	disputed  bool // something rebutted was said again after our newest read: worth another one
 	explained bool
 }
 
@@ -95,6 +97,7 @@ func weigh(t Track, m Memory, r Rule, now time.Time) sum {
 		}
 		c.excuse = excuse(c.Evidence, claims, m, r, now)
 		s.rebutted = s.rebutted || c.excuse == ByRead
+		s.disputed = s.disputed || c.excuse == ByRead && !rebuts(claims, c.At, anyAge)
 		s.explained = s.explained || c.excuse == ByUser || c.excuse == ByMaintenance
 		tally.against(c, begin(c.Evidence, t.BadUntil, m))
 		s.bad = add(s.bad, c, len(claims))
@@ -185,18 +188,20 @@ func excuse(e *Evidence, claims []claim, m Memory, r Rule, now time.Time) Excuse
 		return ""
 	case inMaintenance(m, e.At) && !arpDown(claims, r, now):
 		return ByMaintenance
-	case rebuts(claims, e.At):
-		return ByRead
+	case rebuts(claims, e.At, anyAge):
+		return ByRead // it does not age: to contradict a claim once is enough
+	case rebuts(claims, e.Since, func(read *Evidence) bool { return r.fresh(read, now) }):
+		return ByRead // the source was found wrong and has said nothing new since; for as long as the read speaks
 	}
 	return ""
 }
 
-// rebuts reports whether everything that we read since that instant found the
-// sessions of both links up. It does not age: to contradict a claim once is enough.
-func rebuts(claims []claim, since time.Time) bool {
+// rebuts reports whether everything that we read since that instant, of the reads
+// that speak, found the sessions of both links up.
+func rebuts(claims []claim, since time.Time, speaks func(*Evidence) bool) bool {
 	var up [2]bool
 	for _, c := range claims {
-		if c.Observer != events.Read || c.Plane != events.ControlPlane || c.At.Before(since) || c.State == events.Unknown {
+		if c.Observer != events.Read || c.Plane != events.ControlPlane || c.At.Before(since) || c.State == events.Unknown || !speaks(c.Evidence) {
 			continue
 		}
 		if c.State != events.Up {
@@ -206,6 +211,8 @@ func rebuts(claims []claim, since time.Time) bool {
 	}
 	return up[0] && up[1]
 }
+
+func anyAge(*Evidence) bool { return true }
 
 // arpDown reports whether ARP is claimed to be down: then maintenance does not
 // explain lost sessions. BGP availability alone reads down during Microsoft's work

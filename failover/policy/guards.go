@@ -165,18 +165,28 @@ func holdDown(in Input, v *Verdict) ([]Finding, bool) {
 
 func unconfirmed(in Input, v *Verdict) ([]Finding, bool) {
 	return each(in, v.From, func(name string, b health.Belief) (Finding, bool) {
-		if b.State != health.Suspect || b.Observers >= b.Needed {
+		if !unborne(b) && !b.ReadUntil.After(in.Now) {
 			return Finding{}, false
 		}
 		if b.WantsRead && !slices.Contains(v.Reads, name) {
 			v.Reads = append(v.Reads, name)
 		}
 		text := fmt.Sprintf("%d of %d observers say that %s is down", b.Observers, b.Needed, name)
+		if !unborne(b) {
+			text += "; all of it is Azure's own word, and our own read of its sessions is waited for"
+			return Finding{Code: Unconfirmed, Circuit: name, Text: text, Until: b.ReadUntil}, true
+		}
 		if b.Rebutted {
 			text += "; our own read of its sessions says otherwise"
 		}
 		return Finding{Code: Unconfirmed, Circuit: name, Text: text}, true
 	})
+}
+
+// unborne reports whether too few observers say that a circuit is down: while it is
+// suspect, and also when it went down and a read of ours has contradicted one since.
+func unborne(b health.Belief) bool {
+	return (b.State == health.Suspect || b.State == health.Down && b.Rebutted) && b.Observers < b.Needed
 }
 
 func explained(in Input, v *Verdict) ([]Finding, bool) {
@@ -248,7 +258,7 @@ func each(in Input, names []string, ask func(string, health.Belief) (Finding, bo
 // doubted reports whether a circuit's trouble is not beyond doubt: still in its
 // hold-down, not confirmed, or explained.
 func doubted(in Input, b health.Belief) bool {
-	if b.State == health.Suspect && (b.HoldUntil.After(in.Now) || b.Observers < b.Needed) {
+	if unborne(b) || b.ReadUntil.After(in.Now) || b.State == health.Suspect && b.HoldUntil.After(in.Now) {
 		return true
 	}
 	return b.State != health.Down && b.Explained

@@ -103,6 +103,8 @@ func limits() []limit {
 			lets: func(in *Input) { in.History.Drift, in.Rule.Drift = []string{"/gw1-chicago"}, DriftAccept }},
 		{code: HoldDown, from: suspected, holds: change("ashburn", func(b *health.Belief) { b.HoldUntil = now.Add(1) }), lets: change("ashburn", func(b *health.Belief) { b.HoldUntil = now })},
 		{code: Unconfirmed, from: suspected, holds: change("ashburn", func(b *health.Belief) { b.Observers = 1 }), lets: change("ashburn", func(b *health.Belief) { b.Observers = 2 })},
+		{code: Unconfirmed, from: suspected, holds: change("ashburn", func(b *health.Belief) { b.ReadUntil = now.Add(1) }), lets: change("ashburn", func(b *health.Belief) { b.ReadUntil = now })},
+		{code: Unconfirmed, from: outage, holds: change("ashburn", func(b *health.Belief) { b.Observers, b.Rebutted = 1, true }), lets: change("ashburn", func(b *health.Belief) { b.Observers = 1 })},
 		{code: InMaintenance, from: suspected, holds: change("ashburn", func(b *health.Belief) {
 			b.Explained, b.Maintenance = true, &events.Window{Start: now, End: now.Add(time.Hour)}
 		})},

@@ -29,7 +29,10 @@ func drawInput(t *rapid.T) Input {
 		if !b.Proven.IsZero() {
 			b.Proven = now.Add(-time.Duration(rapid.IntRange(0, 240).Draw(t, "proven")) * time.Second)
 		}
-		b.Explained, b.Damped = rare("explained"), rare("damped")
+		b.Explained, b.Damped, b.Rebutted = rare("explained"), rare("damped"), rare("rebutted")
+		if rare("read awaited") {
+			b.ReadUntil = now.Add(time.Duration(rapid.IntRange(-30, 30).Draw(t, "read until")) * time.Second)
+		}
 		if rare("maintenance") {
 			b.Maintenance = &events.Window{Start: now.Add(-time.Hour), End: now.Add(time.Hour)}
 		}
@@ -240,9 +243,9 @@ func checkMove(t *rapid.T, in Input, v Verdict) {
 		b := in.View.Circuits[name]
 		switch b.State {
 		case health.Down:
-			return true
+			return !b.Rebutted || b.Observers >= b.Needed
 		case health.Suspect:
-			return !b.HoldUntil.After(in.Now) && b.Observers >= b.Needed && !b.Explained
+			return !b.HoldUntil.After(in.Now) && !b.ReadUntil.After(in.Now) && b.Observers >= b.Needed && !b.Explained
 		case health.Degraded:
 			return in.Health.Degraded == health.DegradeMove && !b.Explained
 		case health.Unknown, health.Healthy, health.Recovering:

@@ -253,6 +253,9 @@ func belief(b health.Belief, name string, now time.Time) string {
 	if b.HoldUntil.After(now) {
 		s += "; this is held until " + clock(b.HoldUntil)
 	}
+	if b.ReadUntil.After(now) {
+		s += "; all who say so are Azure's own platform, and our own read of its sessions is waited for until " + clock(b.ReadUntil)
+	}
 	if b.Explained {
 		s += "; what is reported bad is explained by maintenance or by the customer's own act"
 	}

@@ -58,6 +58,7 @@ func newCircuit(b health.Belief, g report.GroupStatus, now time.Time) circuitVie
 	switch b.State {
 	case health.Suspect:
 		wait("hold-down: counted as down, if confirmed, in", b.HoldUntil)
+		wait("only Azure's own word says down; our own read is waited for, at most", b.ReadUntil)
 	case health.Recovering:
 		wait("hold-up: trusted again in", b.HoldUntil)
 	case health.Unknown, health.Healthy, health.Degraded, health.Down:
