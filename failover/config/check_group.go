@@ -221,6 +221,13 @@ func (f *finding) policy(key string, g Group) {
 	f.span(key+".failback.after", g.Failback.After, 0, time.Minute, 30*dayLong)
 	f.count(key+".approval.approvers", g.Approval.Approvers, 1, 10)
 	f.span(key+".approval.expires", g.Approval.Expires, time.Second, time.Minute, dayLong)
+	for i, r := range g.AcceptWhenDown {
+		at := fmt.Sprintf("%s.acceptWhenDown[%d]", key, i)
+		word(f, at, r, policy.Acceptable()...)
+		if slices.Contains(g.AcceptWhenDown[:i], r) {
+			f.bad(at, string(r), "each guard once")
+		}
+	}
 	if len(g.Levers) == 0 {
 		f.bad(key+".levers", missing, "at least one lever: weight, disconnect, peering, in this order")
 	}

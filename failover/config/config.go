@@ -118,7 +118,8 @@ type Group struct {
 	Drift                  policy.Drift
 	Approval               policy.Approval
 	Levers                 []policy.Lever
-	PeeringWithoutApproval bool // the peering lever may be pulled in mode automatic
+	AcceptWhenDown         []policy.Reason // guards about a standby that do not hold the automation once what it leaves is down
+	PeeringWithoutApproval bool            // the peering lever may be pulled in mode automatic
 }
 
 // DrillKind says what a drill does.

@@ -186,6 +186,9 @@ func (d draw) group(i int, circuits []string) Group {
 	g.Drift = pick(d, "drift", policy.DriftAsk, policy.DriftAccept, policy.DriftRestore)
 	g.Approval = policy.Approval{Approvers: rapid.IntRange(1, 10).Draw(d.T, "approvers"), Distinct: d.coin("distinct"), Expires: d.span("expires", time.Second, 24*time.Hour)}
 	g.PeeringWithoutApproval = d.coin("peering")
+	if d.coin("accept") {
+		g.AcceptWhenDown = policy.Acceptable()[rapid.IntRange(0, 1).Draw(d.T, "accepted"):]
+	}
 	first := rapid.IntRange(0, 2).Draw(d.T, "lever")
 	last := rapid.IntRange(first, 2).Draw(d.T, "last lever")
 	if g.Mode == policy.Automatic && !g.PeeringWithoutApproval {
@@ -251,7 +254,7 @@ func TestCheckSeesWhatParseNeverLetsThrough(t *testing.T) {
 	c.Azure.Cloud, c.Auth.Mode = "moon", ""
 	g := c.Groups["east"]
 	g.Mode, g.Drift, g.Failback.Mode, g.Health.Degraded = "", "x", "", "x"
-	g.Levers = []policy.Lever{"hope"}
+	g.Levers, g.AcceptWhenDown = []policy.Lever{"hope"}, []policy.Reason{policy.LastPath}
 	c.Groups["east"] = g
 	c.Notify[0].For = []Topic{"gossip"}
 	c.Notify[1].Channel = "pigeon"
@@ -262,7 +265,7 @@ func TestCheckSeesWhatParseNeverLetsThrough(t *testing.T) {
 	}
 	want := []string{
 		"azure.cloud moon", "groups.east.health.degraded x", "groups.east.mode (missing)", "groups.east.drift x",
-		"groups.east.failback.mode (missing)", "groups.east.levers[0] hope", "notify[0].for[0] gossip", "notify[1] pigeon",
+		"groups.east.failback.mode (missing)", "groups.east.acceptWhenDown[0] last-path", "groups.east.levers[0] hope", "notify[0].for[0] gossip", "notify[1] pigeon",
 		"auth.mode (missing)",
 	}
 	if !slices.Equal(keys, want) {

@@ -43,6 +43,14 @@ func (g *Group) read(v node) {
 				g.Levers = append(g.Levers, l)
 			}
 		},
+		"acceptWhenDown": func(v node) {
+			g.AcceptWhenDown = nil
+			for _, item := range v.items("a list of guards") {
+				var r policy.Reason
+				enum(item, &r, policy.Acceptable()...)
+				g.AcceptWhenDown = append(g.AcceptWhenDown, r)
+			}
+		},
 		"peeringWithoutApproval": func(v node) { v.flag(&g.PeeringWithoutApproval) },
 	})
 }

@@ -147,6 +147,9 @@ func (g Group) tree() tree {
 		},
 		"peeringWithoutApproval": g.PeeringWithoutApproval,
 	}
+	if len(g.AcceptWhenDown) > 0 {
+		t["acceptWhenDown"] = list(g.AcceptWhenDown)
+	}
 	var preference []any
 	for _, tier := range g.Preference {
 		if len(tier) == 1 {

@@ -71,6 +71,7 @@ func (c Config) PolicyRule(group string) policy.Rule {
 	return policy.Rule{
 		Mode: g.Mode, Objective: g.Objective, CoolDown: g.CoolDown, Fresh: g.CandidateFresh,
 		Failback: f, Drift: g.Drift, Approval: g.Approval, Levers: slices.Clone(g.Levers),
+		AcceptWhenDown: slices.Clone(g.AcceptWhenDown),
 	}
 }
 

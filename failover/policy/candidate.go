@@ -27,6 +27,7 @@ const (
 // names a target looks at that one only, and its overrides count.
 func Candidates(in Input, leave []string) []Candidate {
 	var out []Candidate
+	accepted := accepts(in, leave)
 	for rank, name := range in.Group.Circuits() {
 		if slices.Contains(leave, name) || (in.Order != nil && in.Order.To != "" && in.Order.To != name) {
 			continue
@@ -42,23 +43,36 @@ func Candidates(in Input, leave []string) []Candidate {
 	}
 	slices.SortStableFunc(out, func(a, b Candidate) int {
 		return cmp.Or(
-			cmp.Compare(stopped(in, a), stopped(in, b)),
+			cmp.Compare(stopped(in, accepted, a), stopped(in, accepted, b)),
 			cmp.Compare(len(a.Against), len(b.Against)),
 			cmp.Compare(worry(in, a.Circuit), worry(in, b.Circuit)),
 			cmp.Compare(len(a.Fate), len(b.Fate)),
 			cmp.Compare(a.Rank, b.Rank),
 		)
 	})
-	if len(out) > 0 && passes(in, out[0]) {
+	if len(out) > 0 && passes(in, accepted, out[0]) {
 		out[0].Chosen = true
 	}
 	return out
 }
 
-// passes reports whether nothing stands against a candidate but what the order
-// overrides by name.
-func passes(in Input, c Candidate) bool {
+// accepts returns the guards about a candidate that the rule accepts now: the
+// automation leaves circuits that are all down.
+func accepts(in Input, leave []string) []Reason {
+	down := func(name string) bool { return in.View.Circuits[name].State == health.Down }
+	if in.Order != nil || len(leave) == 0 || slices.ContainsFunc(leave, func(name string) bool { return !down(name) }) {
+		return nil
+	}
+	return in.Rule.AcceptWhenDown
+}
+
+// passes reports whether nothing stands against a candidate but what the rule accepts,
+// or the order overrides by name.
+func passes(in Input, accepted []Reason, c Candidate) bool {
 	for _, f := range c.Against {
+		if slices.Contains(accepted, f.Code) && slices.Contains(Acceptable(), f.Code) {
+			continue
+		}
 		if in.Order == nil || !Overridable(f.Code) || !slices.Contains(in.Order.Overrides, string(f.Code)) {
 			return false
 		}
@@ -67,8 +81,8 @@ func passes(in Input, c Candidate) bool {
 }
 
 // stopped ranks circuits that may be taken before those that may not.
-func stopped(in Input, c Candidate) int {
-	if passes(in, c) {
+func stopped(in Input, accepted []Reason, c Candidate) int {
+	if passes(in, accepted, c) {
 		return 0
 	}
 	return 1

@@ -171,6 +171,25 @@ func because(in Input, v Verdict) []Finding {
 		case health.Unknown, health.Healthy, health.Recovering:
 		}
 	}
+	return append(out, takenAnyway(in, v)...)
+}
+
+// takenAnyway says what stands against the target of the automation's move, and is
+// accepted.
+func takenAnyway(in Input, v Verdict) []Finding {
+	if in.Order != nil {
+		return nil
+	}
+	var out []Finding
+	for _, c := range v.Candidates {
+		if !c.Chosen {
+			continue
+		}
+		for _, f := range c.Against {
+			f.Text += "; taken all the same, as acceptWhenDown says: what is left is down"
+			out = append(out, f)
+		}
+	}
 	return out
 }
 
@@ -198,16 +217,15 @@ func noCandidate(cs []Candidate) []Finding {
 	return out
 }
 
-// override takes the guards that the order names out of the reasons.
+// override takes out of the reasons the guards that the order names, and those that
+// the rule accepts now.
 func override(in Input, v Verdict) Verdict {
-	if in.Order == nil || len(in.Order.Overrides) == 0 {
-		return v
-	}
+	accepted := accepts(in, v.From)
 	var left []Finding
 	for _, f := range v.Reasons {
-		allowed := Overridable(f.Code) && slices.Contains(in.Order.Overrides, string(f.Code))
-		if f.Code == LastPath && !in.Order.Break {
-			allowed = false
+		allowed := slices.Contains(accepted, f.Code) && slices.Contains(Acceptable(), f.Code) && len(v.To) > 0
+		if o := in.Order; o != nil {
+			allowed = Overridable(f.Code) && slices.Contains(o.Overrides, string(f.Code)) && (f.Code != LastPath || o.Break)
 		}
 		if !allowed {
 			left = append(left, f)

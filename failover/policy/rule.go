@@ -54,7 +54,15 @@ type Rule struct {
 	Drift       Drift
 	Approval    Approval
 	Levers      []Lever
+
+	// AcceptWhenDown names guards about a candidate, of Acceptable, that do not hold
+	// the automation's failover once every circuit that it leaves is down: a part of
+	// the traffic is better than none.
+	AcceptWhenDown []Reason
 }
+
+// Acceptable returns the guards that a rule may accept in AcceptWhenDown.
+func Acceptable() []Reason { return []Reason{Headroom, PrefixesUncovered} }
 
 // Failback holds the gates of the way home.
 type Failback struct {

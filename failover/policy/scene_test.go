@@ -250,6 +250,10 @@ func setRule(t *testing.T, d *datadriven.TestData, in *Input) {
 			in.Rule.Failback.Mode = FailbackMode(a.Vals[0])
 		case "failback-after":
 			in.Rule.Failback.After = span(t, d, a.Vals[0])
+		case "accept":
+			for _, v := range a.Vals {
+				in.Rule.AcceptWhenDown = append(in.Rule.AcceptWhenDown, Reason(v))
+			}
 		case "degraded":
 			in.Health.Degraded = health.Degrade(a.Vals[0])
 		case "window":
