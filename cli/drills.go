@@ -100,8 +100,8 @@ func (p *parts) drillLoad(ctx context.Context, name string) (drill.Document, str
 	if err != nil {
 		return d, "", err
 	}
-	if err := json.Unmarshal(doc.Body, &d); err != nil {
-		return d, "", &fault.Error{Op: "read drill", Target: name, Kind: fault.Corrupt, Hint: "delete the document; the drill is planned anew", Err: err}
+	if err := record.Decode(doc.Key, doc.Body, &d); err != nil {
+		return d, "", err
 	}
 	rows, err := record.Rows(d.Pending)
 	if err != nil || len(rows) == 0 {

@@ -92,7 +92,7 @@ func (w *work) followPulls(op *record.Operation) {
 	for i := range w.g.Cuts {
 		c := &w.g.Cuts[i]
 		for _, s := range op.Steps {
-			if c.Operation == op.ID && c.Pull.Step == s.Step {
+			if c.Operation == op.ID && c.Pull.Same(s.Step) {
 				c.Pull = s
 			}
 		}

@@ -76,16 +76,17 @@ const (
 
 // Document is a drill's durable state.
 type Document struct {
-	Schema      int       `json:"schema"`
-	Name        string    `json:"name"`
-	Phase       Phase     `json:"phase"`
-	Next        time.Time `json:"next,omitzero"`         // planned start
-	AnnouncedAt time.Time `json:"announced_at,omitzero"` // when people were told of it
-	Skipped     time.Time `json:"skipped,omitzero"`      // the newest start that is used up: run, refused, called off or missed
-	Run                   // the running one, or what was ordered of the next
-	Flags       []Flag    `json:"flags,omitempty"` // blocks that are in force
-	Last        *Outcome  `json:"last,omitempty"`
-	History     []Outcome `json:"history,omitempty"` // newest first, at most 24
+	Schema      int          `json:"schema"`
+	Name        string       `json:"name"`
+	Phase       Phase        `json:"phase"`
+	Next        time.Time    `json:"next,omitzero"`         // planned start
+	AnnouncedAt time.Time    `json:"announced_at,omitzero"` // when people were told of it
+	Skipped     time.Time    `json:"skipped,omitzero"`      // the newest start that is used up: run, refused, called off or missed
+	Run                      // the running one, or what was ordered of the next
+	Flags       []Flag       `json:"flags,omitempty"` // blocks that are in force
+	Last        *Outcome     `json:"last,omitempty"`
+	History     []Outcome    `json:"history,omitempty"` // newest first, at most 24
+	Newer       record.Newer `json:",embed"`            // what a newer version wrote and this one does not know
 	record.Trail
 }
 
@@ -140,6 +141,8 @@ type Leg struct {
 	Back  string   `json:"back,omitzero"` // operation that returned
 	Backs int      `json:"backs"`         // orders to go home
 	Said  string   `json:"said,omitzero"` // newest refusal
+
+	Newer record.Newer `json:",embed"` // what a newer version wrote here and this one does not know
 }
 
 // Rest is one connection's weight and tag.
@@ -164,6 +167,8 @@ type Outcome struct {
 	Why        string    `json:"why,omitzero"`
 	Codes      []string  `json:"codes,omitempty"` // reason codes of a refusal
 	Restored   bool      `json:"restored"`        // the weights at rest are back, read afresh
+
+	Newer record.Newer `json:",embed"` // what a newer version wrote here and this one does not know
 }
 
 // Ended is a finished drill whole, stored under RunKey.

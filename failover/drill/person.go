@@ -15,6 +15,8 @@ type Flag struct {
 	Reason string    `json:"reason,omitzero"`
 	At     time.Time `json:"at"`
 	Until  time.Time `json:"until,omitzero"` // zero: until it is cleared
+
+	Newer record.Newer `json:",embed"` // what a newer version wrote here and this one does not know
 }
 
 // maxFlags bounds the blocks of one drill.

@@ -32,6 +32,8 @@ package health
 import (
 	"time"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	"erfailover/events"
 )
 
@@ -162,6 +164,8 @@ type Memory struct {
 	LastBad     time.Time           `json:"last_bad,omitzero"`     // newest event time at which anybody called a link down, also when it was told late; the customer's own acts apart
 	Applied     int64               `json:"applied"`               // signals that changed the memory, ever
 	Repeated    int64               `json:"repeated"`              // repeats and late arrivals, ever
+
+	Newer jsontext.Value `json:",embed"` // what a newer version wrote here and this one does not know
 }
 
 // MaintenanceWindow is one announced maintenance of this circuit.

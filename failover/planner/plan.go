@@ -23,6 +23,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	"erfailover/failover/fault"
 	"erfailover/failover/policy"
 	"erfailover/failover/topology"
@@ -59,6 +61,14 @@ type Step struct {
 	Location   string   `json:"location,omitzero"` // disconnect: the peering location that is left
 	Link       string   `json:"link,omitzero"`     // link: primary or secondary
 	Cut        bool     `json:"cut,omitzero"`      // levers: true cuts, false puts back
+
+	Newer jsontext.Value `json:",embed"` // what a newer version wrote here and this one does not know
+}
+
+// Same reports whether both do the same thing, whatever a newer version wrote beside.
+func (s Step) Same(o Step) bool {
+	return s.Kind == o.Kind && s.Connection == o.Connection && s.Gateway == o.Gateway && s.Circuit == o.Circuit && s.Wave == o.Wave &&
+		s.From == o.From && s.To == o.To && s.Location == o.Location && s.Link == o.Link && s.Cut == o.Cut
 }
 
 // Plan is everything that one decision writes.
@@ -73,6 +83,8 @@ type Plan struct {
 	Settle bool        `json:"settle,omitzero"` // lowers weights: its writes close before any new decision
 
 	Lever policy.Lever `json:"lever,omitzero"` // what cuts; "" for a plan that sets weights
+
+	Newer jsontext.Value `json:",embed"` // what a newer version wrote here and this one does not know
 }
 
 // Input is everything that Make depends on. Maps are by connection ID.

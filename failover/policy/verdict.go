@@ -3,6 +3,8 @@ package policy
 import (
 	"time"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	"erfailover/events"
 	"erfailover/failover/health"
 	"erfailover/failover/topology"
@@ -147,6 +149,8 @@ type Inert struct {
 	To        []string  `json:"to"`              // circuits that the weights prefer
 	Tried     []Lever   `json:"tried,omitempty"` // levers that were pulled since
 	Since     time.Time `json:"since,omitzero"`  // when a lever was last put back
+
+	Newer jsontext.Value `json:",embed"` // what a newer version wrote here and this one does not know
 }
 
 // Pause is a stop ordered by a person.
@@ -155,6 +159,8 @@ type Pause struct {
 	Reason string    `json:"reason,omitzero"`
 	At     time.Time `json:"at"`
 	Until  time.Time `json:"until,omitzero"` // zero: until resumed
+
+	Newer jsontext.Value `json:",embed"` // what a newer version wrote here and this one does not know
 }
 
 // Holds reports whether the pause is in force at now.

@@ -32,6 +32,8 @@ type Cut struct {
 	Pull      executor.StepState `json:"pull"`           // as the operation knew it last
 	Back      executor.StepState `json:"back"`           // the way back
 	Stuck     time.Time          `json:"stuck,omitzero"` // when a person was told that it does not go back
+
+	Newer Newer `json:",embed"` // what a newer version wrote here and this one does not know
 }
 
 // Effective reports whether the cut is known to be in place: its circuits carry

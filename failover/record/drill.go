@@ -18,4 +18,6 @@ type DrillEnd struct {
 	How DrillHow  `json:"how"`
 	At  time.Time `json:"at"`
 	Why string    `json:"why,omitzero"` // a sentence
+
+	Newer Newer `json:",embed"` // what a newer version wrote here and this one does not know
 }

@@ -120,6 +120,8 @@ type Group struct {
 type Lease struct {
 	Owner string    `json:"owner,omitzero"`
 	Until time.Time `json:"until,omitzero"`
+
+	Newer Newer `json:",embed"` // what a newer version wrote here and this one does not know
 }
 
 // HeldByOther reports whether somebody else is at work at now.
@@ -139,6 +141,8 @@ type OpenIntent struct {
 	Token      executor.Token `json:"token,omitzero"`
 	Settle     bool           `json:"settle,omitzero"`
 	Doubt      bool           `json:"doubt,omitzero"` // it was sent more than once: seeing it landed does not close it
+
+	Newer Newer `json:",embed"` // what a newer version wrote here and this one does not know
 }
 
 // SlowRead is a slow read that runs.
@@ -148,6 +152,8 @@ type SlowRead struct {
 	Token     executor.Token    `json:"token,omitzero"`
 	AskedAt   time.Time         `json:"asked_at"`
 	NotBefore time.Time         `json:"not_before,omitzero"`
+
+	Newer Newer `json:",embed"` // what a newer version wrote here and this one does not know
 }
 
 // MaxScheduled is how many orders for a time to come one group holds.
@@ -158,6 +164,8 @@ type Order struct {
 	Signal string       `json:"signal"`
 	At     time.Time    `json:"at"`
 	Order  events.Order `json:"order"`
+
+	Newer Newer `json:",embed"` // what a newer version wrote here and this one does not know
 }
 
 // Use is what became of an idempotency key.
@@ -167,4 +175,6 @@ type Use struct {
 	Hash      string    `json:"hash"`         // of the order
 	Operation string    `json:"operation,omitzero"`
 	Answer    string    `json:"answer,omitzero"`
+
+	Newer Newer `json:",embed"` // what a newer version wrote here and this one does not know
 }

@@ -38,6 +38,8 @@ func ladders() map[string]ladder {
 		"operation":  {},
 		"deadletter": {},
 		"rights":     {},
+		"drill":      {},
+		"drill-run":  {},
 	}
 }
 

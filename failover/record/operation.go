@@ -78,6 +78,8 @@ type Stamps struct {
 	Converge time.Time `json:"converge,omitzero"` // every gateway shows routes
 	Verify   time.Time `json:"verify,omitzero"`   // traffic was seen on the new circuit
 	End      time.Time `json:"end,omitzero"`
+
+	Newer Newer `json:",embed"` // what a newer version wrote here and this one does not know
 }
 
 // RouteCheck is the look at one gateway's learned routes.
@@ -89,6 +91,8 @@ type RouteCheck struct {
 	Done      bool           `json:"done,omitzero"`
 	Routes    int            `json:"routes"` // learned from circuits
 	Error     string         `json:"error,omitzero"`
+
+	Newer Newer `json:",embed"` // what a newer version wrote here and this one does not know
 }
 
 // TrafficCheck compares the byte counters of the new circuits.
@@ -100,6 +104,8 @@ type TrafficCheck struct {
 	Seen      bool                      `json:"seen,omitzero"`
 	Left      map[string]TrafficReading `json:"left,omitempty"`  // counters of the circuits that were left, before
 	Stayed    bool                      `json:"stayed,omitzero"` // traffic still leaves over them
+
+	Newer Newer `json:",embed"` // what a newer version wrote here and this one does not know
 }
 
 // Summary is what stays of an operation in its group's document; the whole of it
@@ -114,6 +120,8 @@ type Summary struct {
 	Ended  time.Time   `json:"ended"`
 	Result Result      `json:"result"`
 	Writes int         `json:"writes"`
+
+	Newer Newer `json:",embed"` // what a newer version wrote here and this one does not know
 }
 
 // Keys of the documents.
