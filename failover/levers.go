@@ -93,7 +93,9 @@ func (w *work) followPulls(op *record.Operation) {
 		c := &w.g.Cuts[i]
 		for _, s := range op.Steps {
 			if c.Operation == op.ID && c.Pull.Same(s.Step) {
+				newer := c.Pull.Newer // of the cut, where a newer version wrote it; the step has its own
 				c.Pull = s
+				c.Pull.Newer = newer
 			}
 		}
 	}

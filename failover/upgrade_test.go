@@ -187,11 +187,12 @@ func TestNewerSchemaIsRefused(t *testing.T) {
 
 func asKept(_ string, body []byte) []byte { return body }
 
-// withNews adds what a newer version might: a field to the document, and one to the
-// running operation.
+// withNews adds what a newer version might: a field to the document, one to the running
+// operation, to each of its steps and checks, and to each lever that is pulled.
 func withNews(_ string, body []byte) []byte {
-	text := strings.Replace(string(body), `{"schema":1`, `{"schema":1,"a_newer_field":{"deep":[1]}`, 1)
-	return []byte(strings.Replace(text, `"operation":{`, `"operation":{"a_newer_fact":7,`, 1))
+	return []byte(strings.NewReplacer(`{"schema":1`, `{"schema":1,"a_newer_field":{"deep":[1]}`, `"operation":{`, `"operation":{"a_newer_fact":7,`,
+		`"steps":[{`, `"steps":[{"a_newer_step":7,`, `"checks":[{`, `"checks":[{"a_newer_check":7,`, `"cuts":[{`, `"cuts":[{"a_newer_cut":7,`, `,{"id":"c-`, `,{"a_newer_cut":7,"id":"c-`,
+		`"pull":{`, `"pull":{"a_newer_pull":7,`).Replace(string(body)))
 }
 
 // some returns every third state, from the first named on; all of them with -sweep.
@@ -232,18 +233,7 @@ func keepStory(t *testing.T, file string) {
 		if at == "" || slices.ContainsFunc(list, func(k kept) bool { return k.Name == at }) {
 			return
 		}
-		k := kept{Name: at, Documents: map[string]jsontext.Value{}, Rows: map[string][]jsontext.Value{}}
-		for key, body := range s.store.Dump() {
-			if !strings.HasPrefix(key, "journal/") {
-				k.Documents[key] = jsontext.Value(body)
-			}
-		}
-		for _, stream := range s.store.Streams() {
-			for _, row := range s.store.Rows(stream) {
-				k.Rows[stream] = append(k.Rows[stream], jsontext.Value(row.Body))
-			}
-		}
-		list = append(list, k)
+		list = append(list, snapshot(at, s.store))
 	})
 	s.story(t, map[string]bool{})
 	raw, err := json.Marshal(list, json.Deterministic(true))
