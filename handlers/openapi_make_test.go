@@ -163,7 +163,8 @@ func (m *maker) structure(t reflect.Type) object {
 	m.parse(t)
 	props, required := object{}, []string{}
 	m.fields(t, props, &required)
-	s := object{"type": "object", "properties": props, "additionalProperties": false}
+	_, newer := t.FieldByName("Newer") // members of a newer version are shown as they are kept
+	s := object{"type": "object", "properties": props, "additionalProperties": newer}
 	if len(required) > 0 {
 		slices.Sort(required)
 		s["required"] = required
@@ -184,7 +185,7 @@ func (m *maker) fields(t reflect.Type, props object, required *[]string) {
 			m.fields(f.Type, props, required)
 			continue
 		}
-		if !f.IsExported() || name == "-" {
+		if !f.IsExported() || name == "-" || tag == ",embed" {
 			continue
 		}
 		if name == "" {

@@ -143,7 +143,7 @@ func (n node) object(want string, known fields) {
 	n.mapping(want, func(k *yaml.Node, v node) {
 		read, ok := known[k.Value]
 		if !ok {
-			n.r.problem(k, v.key, "an unknown key", "one of "+suggest(k.Value, slices.Sorted(maps.Keys(known))))
+			n.r.problem(k, v.key, unknownKey, "one of "+suggest(k.Value, slices.Sorted(maps.Keys(known))))
 			return
 		}
 		read(v)

@@ -13,6 +13,9 @@ import (
 // missing is what a problem shows when a required key is not there.
 const missing = "(missing)"
 
+// unknownKey is what a problem shows where this version knows no such key.
+const unknownKey = "an unknown key"
+
 // maxShown bounds the problems that Error prints.
 const maxShown = 200
 
@@ -43,6 +46,9 @@ func (v Invalid) Error() string {
 			break
 		}
 		fmt.Fprintf(&b, "\n  %s%s: got %s, want %s", p.Key, at(p.Line), p.Got, p.Want)
+	}
+	if slices.ContainsFunc(v, func(p Problem) bool { return p.Got == unknownKey && !strings.Contains(p.Want, "did you mean") }) {
+		b.WriteString("\n  A key of a newer version? Then deploy that version first; before going back to this one, take its keys out.")
 	}
 	return b.String()
 }

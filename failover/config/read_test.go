@@ -86,7 +86,7 @@ func TestFiles(t *testing.T) {
 func formOnly(err error) bool {
 	v, _ := err.(Invalid)
 	return slices.ContainsFunc(v, func(p Problem) bool {
-		return p.Got == "an unknown key" || p.Want == wantDuration || strings.HasPrefix(p.Want, "one of ") ||
+		return p.Got == unknownKey || p.Want == wantDuration || strings.HasPrefix(p.Want, "one of ") ||
 			p.Got == "a list" || p.Got == "a mapping" || p.Got == "nothing"
 	})
 }
