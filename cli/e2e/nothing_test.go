@@ -55,14 +55,14 @@ func TestNothingMoves(t *testing.T) {
 		}, "group.east", policy.InMaintenance},
 		{"all circuits silent", func(r *rig, _ time.Time) {
 			r.arm.Inject(sim.Rule{Match: sim.Match{Kind: sim.KindAsk, Times: -1}, Fault: sim.Fault{Kind: sim.NotAvailable}})
-			r.pass(12 * time.Second) // longer than all evidence lasts
+			r.pass(80 * time.Second) // longer than all evidence lasts
 		}, "group.east", policy.Blind},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			r := newRig(t)
 			if c.reason == policy.Blind {
-				r.configure("maxAge: {metric: 2h, resource-health: 2h, read: 2h}", "maxAge: {metric: 5s, resource-health: 5s, read: 5s}")
+				r.configure("maxAge: {metric: 2h, resource-health: 2h, read: 2h}", "maxAge: {metric: 1m, resource-health: 1m, read: 1m}")
 			}
 			r.atRest()
 			skip := len(r.journal(c.stream))
