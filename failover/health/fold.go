@@ -50,9 +50,9 @@ func (s sum) wantsReadAt(t Track, r Rule) time.Time {
 	switch {
 	case !s.readUntil(t, r).IsZero():
 		return t.Since
-	case !r.ConfirmByRead || s.readSays:
+	case !r.ConfirmByRead || s.readSays && s.saying >= s.needed:
 		return time.Time{}
-	case s.disputed && s.saying < s.needed:
+	case s.readSays, s.disputed && s.saying < s.needed: // alone, or against somebody: is it still so?
 		return s.lastRead.Add(max(reread, r.HoldDown))
 	case s.saying == 0 || s.saying != s.needed-1:
 		return time.Time{}
