@@ -268,6 +268,8 @@ func (a *azure) accept(f *flight, n int) {
 	case w.fault("op-failed-lands-later", who, n):
 		end, op.final = min(end, 5*time.Second), "failed"
 		land = w.span(who, n, "lands-later", 5*time.Second, max(budget*19/20, 6*time.Second))
+	case w.fault("op-succeeds-unapplied", who, n):
+		land = -1
 	case w.fault("op-expired", who, n):
 		op.gone = true
 	case w.fault("op-hangs", who, n):

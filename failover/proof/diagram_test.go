@@ -202,8 +202,9 @@ func FuzzSim(f *testing.F) {
 		for range next() % 4 {
 			plan = append(plan, death{80 + next()*5, next()%2 == 1})
 		}
+		s := tales()[next()%len(tales())]
 		w := newRun(uint64(77+next()), func(w *world) {
-			story(w)
+			s.world(w)
 			for _, kind := range sortedKeys(kinds()) {
 				if b := next(); b%4 == 1 {
 					w.swarm.rates[kind] = kinds()[kind] * float64(b) / 255

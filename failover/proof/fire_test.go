@@ -193,6 +193,26 @@ func TestOraclesFire(t *testing.T) {
 		w.watchLevers()
 		w.until(w.now.Add(time.Second))
 	})
+	fire("S31", func(w *world, o *oracles) { // to a target that was read to be down
+		o.past[record.CircuitKey("chicago")] = []stored{{origin, []byte(`{"memory":{"tracks":{"east":{"state":"down"}}}}`)}}
+		o.looked(w.instances[0], record.CircuitKey("chicago"))
+		w.store1(1, w.operation(1, policy.KindFailover, "chicago", 201, "1"))
+	})
+	fire("S32", func(w *world, o *oracles) { // a newer version's field is dropped
+		w.swarm.mixed = true
+		etag, err := w.store.Save(o.ctx(), record.Document{Key: "group/east", Nonce: "n", Body: news([]byte(`{"schema":1}`))})
+		if err != nil {
+			t.Fatal(err)
+		}
+		o.keepsNews(w.instances[0], record.Document{Key: "group/east", ETag: etag, Body: []byte(`{"schema":1}`)})
+	})
+	fire("S33", func(w *world, o *oracles) { // at once
+		o.ended = w.now
+		w.store1(1, w.operation(1, policy.KindSettle, "chicago", 150, ""))
+	})
+	fire("model", func(w *world, o *oracles) { // one above what stands, not base and epoch
+		w.store1(7, w.operation(7, policy.KindFailover, "chicago", 201, "7"))
+	})
 	fire("S21", func(w *world, o *oracles) { // a decision without a row
 		w.store1(1, w.operation(1, policy.KindFailover, "chicago", 201, "1"))
 		o.journals()

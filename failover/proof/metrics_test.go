@@ -21,8 +21,8 @@ var (
 	nightly = flag.Bool("nightly", false, "the bounds of make nightly")
 )
 
-// sweepPlans plays the story once for each plan of deaths, on all cores.
-func sweepPlans(plans [][]death, done func(*world)) {
+// sweepPlans tells a story once for each plan of deaths, on all cores.
+func sweepPlans(s tale, plans [][]death, done func(*world)) {
 	var mu sync.Mutex
 	var wg sync.WaitGroup
 	next := 0
@@ -36,7 +36,7 @@ func sweepPlans(plans [][]death, done func(*world)) {
 				if k >= len(plans) {
 					return
 				}
-				w := tell(plans[k]...)
+				w := s.tell(plans[k]...)
 				mu.Lock()
 				done(w)
 				mu.Unlock()
@@ -100,6 +100,12 @@ func TestProof(t *testing.T) {
 	}
 	atMost(t, "violations", tally.violations, 0, strings.Join(tally.said, "; "))
 
+	for _, c := range corners() {
+		out := newTally()
+		sweepSeeds(cornerSeed, uint64(cornerSeeds*scale), c.world, out.add)
+		atMost(t, "corner "+c.name, out.violations, 0, fmt.Sprintf("%d seeds, %d decisions %s", out.seeds, out.decisions, strings.Join(out.said, "; ")))
+	}
+
 	same := 0
 	for s := range uint64(4 * scale) {
 		if newRun(s+1, nil).play().trace.hash == newRun(s+1, nil).play().trace.hash {
@@ -108,9 +114,22 @@ func TestProof(t *testing.T) {
 	}
 	metric(t, "replays that agree", float64(same), float64(4*scale), "same seed twice, same trace hash")
 
-	points, runs, found := sweepDeaths(max(1, 7/scale), 80*scale)
-	metric(t, "crash effects", float64(points), 500, "of the story")
-	metric(t, "crash stories", float64(runs), 200, "single deaths, before and after, and pairs")
+	points, runs := 0, 0
+	var found []finding
+	for _, s := range tales() {
+		stride, pairs := 21, 20
+		if s.name == "outage" {
+			stride, pairs = 7, 80
+		}
+		if *nightly {
+			stride, pairs = 1, pairsNightly
+		}
+		p, r, f := s.sweepDeaths(stride, pairs)
+		points, runs, found = points+p, runs+r, append(found, f...)
+		fmt.Fprintf(os.Stdout, "story   %-12s %d effects, told %d times\n", s.name, p, r)
+	}
+	metric(t, "crash effects", float64(points), 500, "of the stories")
+	metric(t, "crash stories", float64(runs), 400, "single deaths, before and after, and pairs")
 	atMost(t, "crash violations", len(found), 0, first3(found))
 
 	killed, taken := 0, []string{}
@@ -160,34 +179,53 @@ type tally struct {
 	said                                 []string
 }
 
+func newTally() *tally {
+	return &tally{kinds: map[string]int{}, checks: map[string]int{}, states: map[string]int{}}
+}
+
+// pairsNightly is how many pairs of deaths a night tries in each story.
+const pairsNightly = 4000
+
 // leastSeeds are run however long they take: a busy machine proves as much as an idle
 // one, later.
 const leastSeeds = 250
 
+// Each corner has so many seeds of its own, from this one on.
+const (
+	cornerSeeds = 12
+	cornerSeed  = 60000
+)
+
 // seedsFor runs seeds for so long, and at least leastSeeds.
-func seedsFor(t *testing.T, from uint64, span time.Duration) tally {
-	out := tally{kinds: map[string]int{}, checks: map[string]int{}, states: map[string]int{}}
+func seedsFor(t *testing.T, from uint64, span time.Duration) *tally {
+	out := newTally()
 	begin := time.Now()
 	sweepSeeds(from, 1<<40, nil, func(w *world) bool {
-		out.seeds++
-		out.decisions += w.judge.decisions()
-		out.points += w.points
-		out.simulated += w.now.Sub(origin)
-		for k, v := range w.kinds {
-			out.kinds[k] += v
-		}
-		for k, v := range w.judge.checks {
-			out.checks[k] += v
-		}
-		w.states(out.states)
-		for _, f := range w.judge.found {
-			out.violations++
-			out.said = append(out.said, fmt.Sprintf("seed %d: %s", w.seed, f))
-		}
+		out.add(w)
 		return (time.Since(begin) < span || out.seeds < leastSeeds) && len(out.said) < 10
 	})
 	out.took = time.Since(begin)
 	return out
+}
+
+// add takes a finished run in.
+func (out *tally) add(w *world) bool {
+	out.seeds++
+	out.decisions += w.judge.decisions()
+	out.points += w.points
+	out.simulated += w.now.Sub(origin)
+	for k, v := range w.kinds {
+		out.kinds[k] += v
+	}
+	for k, v := range w.judge.checks {
+		out.checks[k] += v
+	}
+	w.states(out.states)
+	for _, f := range w.judge.found {
+		out.violations++
+		out.said = append(out.said, fmt.Sprintf("seed %d: %s", w.seed, f))
+	}
+	return true
 }
 
 // states counts what the journals of a run tell: codes and reasons.

@@ -40,6 +40,7 @@ type oracles struct {
 	auto             []time.Time // automatic moves
 	ordered          map[string]int64
 	waiting          map[string]waiting   // operations that were proposed
+	ended            time.Time            // when the last operation ended
 	proposed         []string             // their IDs, oldest first
 	approvals        []approval           // root only: every approval that a person gave
 	pulled           map[string]pulled    // by write
@@ -55,6 +56,7 @@ type oracles struct {
 	alien            map[string]*stranger
 	taint            map[string]bool      // gateways whose weights others moved, or that the world broke beyond what the protocol assumes
 	told             map[string]time.Time // gateway → not before, as Azure said and the record knows
+	toldAt           map[string]time.Time // since when the record knows it
 	telling          map[string]map[string]time.Time
 	resting          bool
 	backAt           time.Time              // when the record went back, in this run
@@ -109,7 +111,7 @@ type stranger struct {
 
 func newOracles(w *world) *oracles {
 	root := &oracles{w: w, group: w.est.Groups[0], decided: map[int64]*decision{}, intents: map[string]intent{}, ordered: map[string]int64{}, waiting: map[string]waiting{}, pulled: map[string]pulled{}, claims: map[string]time.Time{}, looks: map[string]time.Time{},
-		good: map[string][]time.Time{}, bad: map[string][]time.Time{}, alien: map[string]*stranger{}, memories: map[string]memory{}, future: map[string]bool{}, heard: map[string][]time.Time{}, ours: map[string]version{}, taint: map[string]bool{}, told: map[string]time.Time{},
+		good: map[string][]time.Time{}, bad: map[string][]time.Time{}, alien: map[string]*stranger{}, memories: map[string]memory{}, future: map[string]bool{}, heard: map[string][]time.Time{}, ours: map[string]version{}, taint: map[string]bool{}, told: map[string]time.Time{}, toldAt: map[string]time.Time{},
 		telling: map[string]map[string]time.Time{}, checks: map[string]int{}}
 	root.past = map[string][]stored{}
 	root.root, root.peers = root, []*oracles{root}
@@ -214,6 +216,7 @@ func (o *oracles) saved(i *instance, doc record.Document) {
 
 func (o *oracles) saveGroup(i *instance, g record.Group) {
 	o.must("S3", g.Epoch >= o.rec.Epoch, "the epoch went back from %d to %d", o.rec.Epoch, g.Epoch)
+	o.model(g)
 	op := g.Operation
 	if op != nil && op.Status == record.AwaitingApproval {
 		o.proposes(i, op)
@@ -231,14 +234,18 @@ func (o *oracles) saveGroup(i *instance, g record.Group) {
 	}
 	o.strangers(g)
 	o.cuts(i, g)
+	o.w.unlucky(i, g)
 	o.w.claimed(i, g, o.rec)
 	if g.Lease.Owner == i.name {
 		o.claims[i.name] = o.w.now
 	}
 	for gw, until := range o.telling[i.name] {
-		o.told[gw] = until
+		o.told[gw], o.toldAt[gw] = until, o.w.now
 	}
 	delete(o.telling, i.name)
+	if g.Operation == nil && o.rec.Operation != nil {
+		o.ended = o.w.now
+	}
 	o.rec = g
 }
 
@@ -286,6 +293,8 @@ func (o *oracles) decide(i *instance, g record.Group, op *record.Operation) {
 		o.must("S13", o.paused.IsZero() || o.paused.After(o.w.now.Add(-time.Second)), "epoch %d is decided although the group is paused", d.epoch)
 	}
 	w.fate(i, d)
+	w.killAfter(d.epoch)
+	o.tidies(d)
 	w.inertWeights(d, op.Plan.From)
 	if d.kind == policy.KindSettle {
 		return
@@ -375,6 +384,7 @@ func (o *oracles) steps(i *instance, g record.Group, op *record.Operation) {
 		}
 		if s.Phase == executor.Intent {
 			if _, known := o.intents[s.WriteID]; !known {
+				o.spared(i, op, s)
 				o.intents[s.WriteID] = intent{epoch: op.Plan.Epoch, conn: s.Connection, to: s.To.Weight, tag: s.To.Epoch, settle: op.Plan.Settle, at: w.now, group: o.group.Name, killed: !o.root.killed.IsZero()}
 			}
 		}

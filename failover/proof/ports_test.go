@@ -55,6 +55,10 @@ func (s store) Save(ctx context.Context, doc record.Document) (etag string, err 
 			etag = tag
 			return
 		}
+		if i := s.i; i.newer {
+			doc.Body = news(doc.Body)
+		}
+		w.judge.keepsNews(s.i, doc)
 		etag, err = w.store.Save(ctx, doc)
 		if err == nil {
 			w.judge.saved(s.i, doc)

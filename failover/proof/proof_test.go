@@ -4,6 +4,7 @@ import (
 	"flag"
 	"fmt"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -100,11 +101,13 @@ func TestExplore(t *testing.T) {
 func force(w *world) { w.force(*forced) }
 
 func (w *world) force(what string) {
-	switch what {
-	case "levers":
-		w.swarm.pulling()
-	case "two-groups":
+	if what == "two-groups" {
 		w.swarm.groups = 2
+	}
+	for _, c := range corners() {
+		if c.name == what {
+			c.world(w)
+		}
 	}
 	for _, most := range []map[string]float64{kinds(), rare(), added()} {
 		if rate, known := most[what]; known {
@@ -147,11 +150,22 @@ func (w *world) infect(m mutant) {
 func kill(m mutant, from, most uint64) (taken uint64, by string) {
 	sweepSeeds(from, most, func(w *world) { w.infect(m) }, func(w *world) bool {
 		if len(w.judge.found) > 0 && (taken == 0 || w.seed-from+1 < taken) {
-			taken, by = w.seed-from+1, w.judge.found[0].oracle
+			taken, by = w.seed-from+1, strings.Join(w.judge.finders(), " ")
 		}
 		return taken == 0
 	})
 	return taken, by
+}
+
+// finders returns the oracles that have found something, the first one first.
+func (o *oracles) finders() []string {
+	var out []string
+	for _, f := range o.found {
+		if !slices.Contains(out, f.oracle) {
+			out = append(out, f.oracle)
+		}
+	}
+	return out
 }
 
 var mutantName = flag.String("mutant", "", "with -seed: put that mutant in")

@@ -121,7 +121,7 @@ func (r regress) play() *world {
 			for k := range added() {
 				delete(w.swarm.rates, k)
 			}
-			w.swarm.levers = false
+			w.swarm.levers, w.swarm.mixed = false, false
 		}
 		w.force(r.world)
 		w.infect(called(r.mutant))

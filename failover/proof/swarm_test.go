@@ -33,6 +33,7 @@ type swarm struct {
 	manual    bool // failback by order only
 	approvers int
 	levers    bool // paths are cut on purpose, too
+	mixed     bool // instances run this version and a newer one, and change at a restart
 	lame      bool // a circuit stays dead in the quiet phase
 	orders    time.Duration
 	foreign   time.Duration
@@ -71,7 +72,7 @@ func rare() map[string]float64 {
 // the worlds of all seeds as they were but for itself; failures that were kept before
 // are played without them.
 func added() map[string]float64 {
-	return map[string]float64{"write-clobbers": 0.06, "kill-at-claim": 0.3, "foreign-test": 0.08, "weights-inert": 0.5}
+	return map[string]float64{"write-clobbers": 0.06, "kill-at-claim": 0.3, "foreign-test": 0.08, "stall-after-intent": 0.05, "op-succeeds-unapplied": 0.05, "kill-after-decision": 0.3, "weights-inert": 0.5}
 }
 
 func (s *swarm) rate(kind string) float64 { return s.rates[kind] }
@@ -146,6 +147,7 @@ func drawSwarm(w *world) swarm {
 	if s.groups == 1 && w.draw("swarm", 0, "levers")%6 == 0 {
 		s.pulling()
 	}
+	s.mixed = w.draw("swarm", 0, "mixed")%3 == 0
 	return s
 }
 

@@ -86,6 +86,7 @@ type instance struct {
 	up     bool
 	calls  []*invocation
 	lives  int
+	newer  bool // it runs a newer version of the same schema
 }
 
 // invocation is one call of Handle or Tick, as a coroutine.
@@ -200,6 +201,7 @@ func (i *instance) Sleep(_ context.Context, d time.Duration) error {
 func (w *world) boot(i *instance) {
 	i.lives++
 	i.up = true
+	i.newer = w.swarm.mixed && w.draw(i.name, i.lives, "version")%2 == 0
 	configured := w.est
 	configured.Connections = nil
 	net := executorNetwork(network{w, i})

@@ -11,6 +11,7 @@ type Measured struct {
 	Tables  map[string]LinkTable `json:"tables,omitempty"`  // by link
 	Traffic *TrafficReading      `json:"traffic,omitempty"` // newest look at the byte counters
 	Rates   []Rate               `json:"rates,omitempty"`   // newest first, at most 12
+	Newer   Newer                `json:",embed"`
 }
 
 // LinkTable is what on-premises announces over one link.
