@@ -104,6 +104,10 @@ package: ## dist/app.zip, ready for a function app on Linux
 proof: ## The simulator that tries to break the engine: seeds, crash sweeps, mutants; under 4 minutes
 	GOGC=400 $(GO) test -v -count=1 -timeout 20m ./failover/proof -run 'TestProof|TestRegress|TestOraclesFire' -proof
 
+.PHONY: readers
+readers: ## Plant each bug of failover/proof/testdata/readers.txt and print what finds it; BUG=words narrows
+	GOGC=400 $(GO) test -v -count=1 -timeout 6h ./failover/proof -run '^TestReaders$$' -readers -bug '$(BUG)'
+
 .PHONY: nightly
 nightly: ## The same with larger bounds and fresh seeds; FIRST=n chooses them
 	GOGC=400 $(GO) test -v -count=1 -timeout 12h ./failover/proof -run 'TestProof|TestRegress|TestOraclesFire' -nightly -first $(or $(FIRST),$(shell date +%Y%m%d)0000)

@@ -46,6 +46,17 @@ type event struct {
 	exDays  map[string]bool    // days, as 2006-01-02, on which it does not happen
 }
 
+// decode reads the next calendar. The library panics on some lines that no calendar
+// has; to a reader that is an error like any other.
+func decode(dec *ical.Decoder) (cal *ical.Calendar, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			cal, err = nil, fmt.Errorf("it is not a calendar: %v", p)
+		}
+	}()
+	return dec.Decode()
+}
+
 // ParseBlackout reads an iCalendar file (RFC 5545). Times without a zone of their
 // own are read in zone. Text that is not understood in full is an error: a freeze
 // that is misread is a drill in the middle of it.
@@ -62,7 +73,7 @@ func ParseBlackout(name string, text []byte, zone *time.Location) (Blackout, err
 	var all []found
 	calendars := 0
 	for dec := ical.NewDecoder(bytes.NewReader(text)); ; calendars++ {
-		cal, err := dec.Decode()
+		cal, err := decode(dec)
 		if errors.Is(err, io.EOF) {
 			break
 		}

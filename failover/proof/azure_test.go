@@ -268,6 +268,9 @@ func (a *azure) accept(f *flight, n int) {
 	case w.fault("op-failed-lands-later", who, n):
 		end, op.final = min(end, 5*time.Second), "failed"
 		land = w.span(who, n, "lands-later", 5*time.Second, max(budget*19/20, 6*time.Second))
+	case w.fault("op-fails-slowly", who, n):
+		end, op.final = w.span(who, n, "fails-after", 5*time.Second, budget*2/3), "failed"
+		land = max(end, budget*19/20)
 	case w.fault("op-succeeds-unapplied", who, n):
 		land = -1
 	case w.fault("op-expired", who, n):

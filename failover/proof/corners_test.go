@@ -34,6 +34,11 @@ func corners() []corner {
 			w.swarm.storm()
 			w.swarm.rates["stall-after-intent"], w.swarm.rates["op-succeeds-unapplied"] = 0.25, 0.2
 		}},
+		{"failing", func(w *world) {
+			w.swarm.storm()
+			w.swarm.rates["op-fails-slowly"], w.swarm.rates["arm-lost-reply"], w.swarm.rates["target-dies"] = 0.5, 0.4, 1
+			w.swarm.rates["land-late"] = 0.2
+		}},
 		{"goes-back", goesBack},
 		{"approvals", approving(2)},
 		{"levers", pulling},
@@ -87,8 +92,8 @@ func (o *oracles) tidies(d *decision) {
 	if d.kind != policy.KindSettle {
 		return
 	}
-	quiet := d.look.Sub(o.ended)
-	o.must("S33", o.ended.IsZero() || quiet >= o.w.swarm.settle-2*o.w.swarm.skewMax-time.Second, "settled %s after the last operation", quiet)
+	since := o.rec.QuietSince
+	o.must("S33", !since.IsZero() && d.look.Sub(since) >= o.w.swarm.settle-2*o.w.swarm.skewMax-time.Second, "settled, and quiet since %s, %s are asked for", since, o.w.swarm.settle)
 	for _, c := range o.group.Home() {
 		o.must("S33", !o.sinceAll(c, d.look, func(s health.State) bool { return s != health.Healthy }), "settled while %s, home, is not healthy", c)
 	}

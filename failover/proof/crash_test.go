@@ -103,7 +103,7 @@ func (s tale) sweepDeaths(stride, pairs int) (points, runs int, found []finding)
 // TestCrashSweep kills at a few effects; make proof kills at all of them.
 func TestCrashSweep(t *testing.T) {
 	for _, s := range tales() {
-		points, runs, found := s.sweepDeaths(600, 1)
+		points, runs, found := s.sweepDeaths(900, 1)
 		for _, f := range found {
 			t.Errorf("%s", f)
 		}

@@ -207,7 +207,7 @@ func TestOraclesFire(t *testing.T) {
 		o.keepsNews(w.instances[0], record.Document{Key: "group/east", ETag: etag, Body: []byte(`{"schema":1}`)})
 	})
 	fire("S33", func(w *world, o *oracles) { // at once
-		o.ended = w.now
+		o.rec.QuietSince = w.now
 		w.store1(1, w.operation(1, policy.KindSettle, "chicago", 150, ""))
 	})
 	fire("model", func(w *world, o *oracles) { // one above what stands, not base and epoch

@@ -1,6 +1,7 @@
 package proof
 
 import (
+	"bytes"
 	"context"
 	"time"
 
@@ -76,6 +77,13 @@ func moreMutants() []mutant {
 		}},
 		{name: "old news counts as new", late: func(s *events.Signal, now time.Time) { s.At = now }, world: func(w *world) { w.swarm.rates["event-late"], w.swarm.rates["event-duplicate"] = 0.3, 0.3 }},
 		{name: "a signal is counted twice", quick: true, late: func(s *events.Signal, _ time.Time) { s.ID += "-again" }, twice: true},
+		{name: "what a newer version wrote is dropped", world: func(w *world) { w.swarm.mixed = true }, store: func(w *world, d *record.Document) (string, bool) {
+			if w.cur != nil && !w.cur.inst.newer {
+				d.Body = bytes.Replace(d.Body, []byte(newerField), []byte(`"x":1`), 1)
+			}
+			return "", false
+		}},
+		{name: "the weights at rest are written back at once", rule: func(r failover.GroupRules) failover.GroupRules { r.Policy.SettleAfter = 0; return r }},
 		{name: "one approval is enough where two are asked for", world: approving(2), rule: func(r failover.GroupRules) failover.GroupRules { r.Policy.Approval.Approvers = 1; return r }},
 		{name: "who asked may approve", world: approving(1), rule: func(r failover.GroupRules) failover.GroupRules { r.Policy.Approval.Distinct = false; return r }},
 		{name: "a proposal never expires", world: approving(1), rule: func(r failover.GroupRules) failover.GroupRules { r.Policy.Approval.Expires *= 100; return r }},

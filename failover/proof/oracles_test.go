@@ -40,7 +40,6 @@ type oracles struct {
 	auto             []time.Time // automatic moves
 	ordered          map[string]int64
 	waiting          map[string]waiting   // operations that were proposed
-	ended            time.Time            // when the last operation ended
 	proposed         []string             // their IDs, oldest first
 	approvals        []approval           // root only: every approval that a person gave
 	pulled           map[string]pulled    // by write
@@ -243,9 +242,6 @@ func (o *oracles) saveGroup(i *instance, g record.Group) {
 		o.told[gw], o.toldAt[gw] = until, o.w.now
 	}
 	delete(o.telling, i.name)
-	if g.Operation == nil && o.rec.Operation != nil {
-		o.ended = o.w.now
-	}
 	o.rec = g
 }
 

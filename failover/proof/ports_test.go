@@ -51,12 +51,13 @@ func (s store) Save(ctx context.Context, doc record.Document) (etag string, err 
 			err = &fault.Error{Op: "save", Target: doc.Key, Kind: fault.Conflict}
 			return
 		}
-		if tag, handled := w.mutant.save(w, &doc); handled {
-			etag = tag
-			return
-		}
 		if i := s.i; i.newer {
 			doc.Body = news(doc.Body)
+		}
+		tag, handled := w.mutant.save(w, &doc)
+		if handled {
+			etag = tag
+			return
 		}
 		w.judge.keepsNews(s.i, doc)
 		etag, err = w.store.Save(ctx, doc)

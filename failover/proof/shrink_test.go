@@ -87,7 +87,7 @@ func TestShrink(t *testing.T) {
 	if *oneSeed == 0 {
 		m := mutant{clobber: true}
 		w := replay(50001, nil, m)
-		plan := shrink(50001, w.fired, "S8", m, 6)
+		plan := shrink(50001, w.fired, "S8", m, 3)
 		if len(plan) >= len(w.fired) || !fails(replay(50001, plan, m), "S8") {
 			t.Errorf("%d faults, %d after shrinking; does S8 still find it: %t", len(w.fired), len(plan), fails(replay(50001, plan, m), "S8"))
 		}

@@ -72,7 +72,7 @@ func rare() map[string]float64 {
 // the worlds of all seeds as they were but for itself; failures that were kept before
 // are played without them.
 func added() map[string]float64 {
-	return map[string]float64{"write-clobbers": 0.06, "kill-at-claim": 0.3, "foreign-test": 0.08, "stall-after-intent": 0.05, "op-succeeds-unapplied": 0.05, "kill-after-decision": 0.3, "weights-inert": 0.5}
+	return map[string]float64{"write-clobbers": 0.06, "kill-at-claim": 0.3, "foreign-test": 0.08, "stall-after-intent": 0.05, "op-succeeds-unapplied": 0.05, "op-fails-slowly": 0.1, "kill-after-decision": 0.3, "weights-inert": 0.5}
 }
 
 func (s *swarm) rate(kind string) float64 { return s.rates[kind] }
