@@ -171,6 +171,8 @@ var silent = map[string]string{
 	"baseline.captured": "a read in peace",
 	"intent.closed":     "bookkeeping of a write",
 	"read.asked":        "bookkeeping of a read",
+	"watch.failed":      "nothing is decided by it: messages still arrive; log and journal say it",
+	"watch.back":        "as watch.failed",
 }
 
 // TestEveryCodeIsConsidered reads the engine's closed list of codes and holds that

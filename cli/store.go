@@ -37,6 +37,7 @@ func cloudOf(a config.Azure) armnet.Config {
 	c := armnet.Config{Cloud: armnet.Cloud(a.Cloud)}
 	if a.Custom != nil {
 		c.Endpoint, c.Audience, c.Authority = a.Custom.ResourceManager, a.Custom.Audience, a.Custom.Authority
+		c.Metrics, c.MetricsAudience = a.Custom.Metrics, a.Custom.MetricsAudience
 	}
 	return c
 }

@@ -18,6 +18,7 @@ import (
 	"erfailover/failover"
 	"erfailover/failover/armnet"
 	"erfailover/failover/config"
+	"erfailover/failover/executor"
 	"erfailover/failover/fault"
 	"erfailover/failover/probe"
 	"erfailover/failover/record"
@@ -105,6 +106,7 @@ func dial(a config.Azure, clk *clock) (*armnet.Client, error) {
 	c := armnet.Config{Cloud: armnet.Cloud(a.Cloud), Budget: armnet.Budget{Writes: a.Budget.Writes, Reads: a.Budget.Reads}, Now: clk.Now, Sleep: clk.Sleep, Listen: clk.listen()}
 	if a.Custom != nil {
 		c.Endpoint, c.Audience, c.Authority = a.Custom.ResourceManager, a.Custom.Audience, a.Custom.Authority
+		c.Metrics, c.MetricsAudience = a.Custom.Metrics, a.Custom.MetricsAudience
 	}
 	cred, err := armnet.NewCredential(armnet.Identity(a.Identity.String()), c)
 	if err != nil {
@@ -116,8 +118,13 @@ func dial(a config.Azure, clk *clock) (*armnet.Client, error) {
 
 // settings turns the configuration into the engine's settings.
 func settings(cfg config.Config, p *parts) failover.Settings {
+	var monitor executor.Monitor
+	if cfg.Timing.Poll.Monitor {
+		monitor = p.net
+	}
 	return failover.Settings{
-		Store: p.store, Network: p.network(), Trace: p.trace, Clock: p.clock, Log: p.log, ID: randomID, Owner: owner(),
+		Monitor: monitor,
+		Store:   p.store, Network: p.network(), Trace: p.trace, Clock: p.clock, Log: p.log, ID: randomID, Owner: owner(),
 		Topology: cfg.Topology(), Hash: cfg.Hash(), Rules: rulesOf(cfg), Limits: cfg.Limits(), Timing: timingOf(cfg),
 	}
 }
@@ -166,7 +173,12 @@ func faced(e *failover.Engine) handlers.Engine {
 			r, err := e.Handle(ctx, signals)
 			return handlers.Receipt{Applied: r.Applied, Repeated: r.Repeated + r.SetAside, Unknown: r.Unknown + r.Refused, Groups: r.Groups, Operations: r.Operations}, err
 		},
-		TickFunc: e.Tick,
+		TickFunc: func(ctx context.Context) error {
+			watched := make(chan error, 1)
+			go func() { watched <- e.Watch(ctx) }() // beside the tick: it waits for Azure, and no failover waits for it
+			err := e.Tick(ctx)
+			return errors.Join(err, <-watched)
+		},
 	}
 }
 

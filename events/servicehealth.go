@@ -48,6 +48,11 @@ func (r *activity) concernsUs() bool {
 	for _, s := range r.props("impactedServices").nested().items {
 		names = append(names, s.get("ServiceName").str())
 	}
+	return ourServices(names)
+}
+
+// ourServices tells whether one of the services carries our traffic, or none is named.
+func ourServices(names []string) bool {
 	any := false
 	for _, name := range names {
 		name = squeeze(name)
@@ -80,20 +85,27 @@ func (r *activity) window() (Window, error) {
 	}
 	stage := squeeze(r.props("stage").str())
 	over := stage == "complete" || stage == "completed" || stage == "resolved" || (stage == "" && r.status() == "resolved")
+	cancelled := stage == "canceled" || stage == "cancelled"
+	return w, w.close(over, cancelled, r.at, "properties.impactStartTime", "properties.impactMitigationTime")
+}
+
+// close ends a window that is over by what was said at an instant, and checks it. start
+// and end name its fields for people.
+func (w *Window) close(over, cancelled bool, at time.Time, start, end string) error {
 	switch {
-	case stage == "canceled" || stage == "cancelled":
+	case cancelled:
 		w.Cancelled = true
 	case w.Start.IsZero() && over:
-		w.Start, w.End = r.at, r.at
+		w.Start, w.End = at, at
 	case w.Start.IsZero():
-		return w, broken("properties.impactStartTime", "", "when the maintenance begins")
-	case over && r.at.Before(w.Start):
+		return broken(start, "", "when the maintenance begins")
+	case over && at.Before(w.Start):
 		w.Cancelled = true
-	case over && (w.End.IsZero() || r.at.Before(w.End)):
-		w.End = r.at
+	case over && (w.End.IsZero() || at.Before(w.End)):
+		w.End = at
 	}
 	if !w.End.IsZero() && w.End.Before(w.Start) {
-		return w, broken("properties.impactMitigationTime", w.End.Format(time.RFC3339), "not before impactStartTime")
+		return broken(end, w.End.Format(time.RFC3339), "not before impactStartTime")
 	}
-	return w, nil
+	return nil
 }

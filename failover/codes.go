@@ -44,6 +44,8 @@ const (
 	CodeLeverArmed     = "lever.armed"      // a lever's deadline is stored, before it is pulled
 	CodeLeverDue       = "lever.due"        // it is being put back
 	CodeLeverBack      = "lever.back"       // what was cut was read back whole
+	CodeWatchFailed    = "watch.failed"     // Azure's monitoring cannot be asked
+	CodeWatchBack      = "watch.back"       // it can be asked again
 	CodeLeverStuck     = "lever.stuck"      // it does not go back; a person must look
 )
 

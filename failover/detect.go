@@ -2,6 +2,7 @@ package failover
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -183,6 +184,13 @@ func notes(doc *record.Circuit, after health.Memory, name string, signals []even
 			continue
 		}
 		seen[s.ID] = true
+		if s.Kind == events.Health && !setAside(s, now) {
+			claim := fmt.Sprint(s.Observer, s.Source, s.Resource, s.Link, s.Peering, s.State, s.UserAction)
+			if seen[claim] {
+				continue // said twice in one batch it is one piece of news
+			}
+			seen[claim] = true
+		}
 		if setAside(s, now) {
 			doc.Noted = append(doc.Noted, s.ID)
 			doc.Noted = doc.Noted[max(0, len(doc.Noted)-keptNoted):]

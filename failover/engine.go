@@ -60,6 +60,7 @@ func DefaultTiming() Timing {
 type Settings struct {
 	Store    record.Store
 	Network  executor.Network
+	Monitor  executor.Monitor // nil: Azure's monitoring is not asked, and only its messages count
 	Clock    Clock
 	Log      zerolog.Logger
 	ID       func() string // a new random ID, at least 64 bits, of [a-z0-9-]
@@ -77,9 +78,10 @@ type Settings struct {
 type Engine struct {
 	Settings
 	mu        sync.Mutex
-	flushed   map[string]record.Head // end of what is known to be stored of the journal, by stream
-	turns     map[string]*sync.Mutex // one call at a time takes a group further, by group
-	measureAt map[string]time.Time   // when a circuit is measured next, by name
+	flushed   map[string]record.Head     // end of what is known to be stored of the journal, by stream
+	turns     map[string]*sync.Mutex     // one call at a time takes a group further, by group
+	measureAt map[string]time.Time       // when a circuit is measured next, by name
+	doubts    map[string]map[string]bool // circuits that a group does not take for healthy, by group
 }
 
 // New returns an engine over the settings.
@@ -87,7 +89,7 @@ func New(s Settings) *Engine {
 	if s.Trace == nil {
 		s.Trace = trace.Off()
 	}
-	return &Engine{Settings: s, flushed: map[string]record.Head{}, turns: map[string]*sync.Mutex{}, measureAt: map[string]time.Time{}}
+	return &Engine{Settings: s, flushed: map[string]record.Head{}, turns: map[string]*sync.Mutex{}, measureAt: map[string]time.Time{}, doubts: map[string]map[string]bool{}}
 }
 
 // turn returns the lock of a group. It keeps the calls of one process from taking

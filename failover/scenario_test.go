@@ -50,6 +50,7 @@ type scene struct {
 	config  int            // changes of the configuration
 	kept    *recordtest.Memory
 	order   string // signal of the newest order
+	monitor *monitor
 }
 
 func newScene(t testing.TB) *scene {
@@ -112,6 +113,9 @@ func (s *scene) engine(name string) *Engine {
 		ID:    func() string { s.ids++; return "id-" + strconv.Itoa(s.ids) },
 		Rules: s.rules, Limits: s.limits, Timing: DefaultTiming(),
 	})
+	if s.monitor != nil {
+		e.Monitor = s.monitor
+	}
 	s.engines[name] = e
 	return e
 }
@@ -134,7 +138,7 @@ func (s *scene) run(t *testing.T, d *datadriven.TestData) string {
 	case "order": // order failover by=ana [to=chicago] [override=(cool-down)] [key=k1]
 		return s.cmdOrder(d)
 	case "tick":
-		if err := s.engine(s.who).Tick(context.Background()); err != nil {
+		if err := s.turn(); err != nil {
 			return "error: " + err.Error()
 		}
 		return s.news()
@@ -161,6 +165,8 @@ func (s *scene) run(t *testing.T, d *datadriven.TestData) string {
 		return "ok"
 	case "azure": // azure fault=(busy,denied) | land=90s | down | up | write=gw1-ashburn weight=500 | session="ashburn primary" state=down | freeze | thaw | stall=dallas
 		return s.cmdAzure(d)
+	case "monitor": // see monitor_scene_test.go
+		return s.cmdMonitor(d)
 	case "copy": // copy: the record as it is now, for a later "restore"
 		s.kept = s.store.Clone()
 		return "ok"
@@ -438,7 +444,7 @@ func (s *scene) cmdWait(d *datadriven.TestData) string {
 			minute = s.clock.now.Add(time.Minute)
 		}
 		next := s.clock.now.Add(s.beat)
-		if err := s.engine(s.who).Tick(context.Background()); err != nil {
+		if err := s.turn(); err != nil {
 			return "error: " + err.Error()
 		}
 		if s.clock.now.Before(next) {

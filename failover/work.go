@@ -125,6 +125,7 @@ func (w *work) believe(ctx context.Context) error {
 	}
 	w.now = w.Clock.Now()
 	w.view = health.Fold(w.topo, &w.estate.Facts, w.memories, w.rules.Health, w.now)
+	w.doubt(w.topo.Name, w.view)
 	return nil
 }
 

@@ -40,11 +40,7 @@ type listing struct {
 // followed only to the endpoint. So what is kept is one page of what parse returns,
 // however long the list and its entries are.
 func eachPage[T any](ctx context.Context, c *Client, l listing, parse func(jsontext.Value) (T, bool, error), take func([]T)) error {
-	query := url.Values{"api-version": {l.version}}
-	if l.filter != "" {
-		query.Set("$filter", l.filter)
-	}
-	next := c.base.String() + l.path + "?" + query.Encode()
+	next := c.listAddress(l)
 	for page := 0; next != ""; page++ {
 		if page == maxListPages {
 			return unreadable(l.op, l.target, fmt.Errorf("the list has more than %d pages", maxListPages))
@@ -71,6 +67,15 @@ func eachPage[T any](ctx context.Context, c *Client, l listing, parse func(jsont
 		}
 	}
 	return nil
+}
+
+// listAddress returns the address of a list's first page.
+func (c *Client) listAddress(l listing) string {
+	query := url.Values{"api-version": {l.version}}
+	if l.filter != "" {
+		query.Set("$filter", l.filter)
+	}
+	return c.base.String() + l.path + "?" + query.Encode()
 }
 
 // page reads one page, and asks again with patience while Azure is ill, busy or

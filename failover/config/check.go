@@ -99,6 +99,7 @@ func (f *finding) azure(a Azure) {
 		f.endpoint("resourceManager", a.Custom.ResourceManager)
 		f.endpoint("audience", a.Custom.Audience)
 		f.endpoint("authority", a.Custom.Authority)
+		f.metrics(*a.Custom)
 	}
 	i := a.Identity
 	known := i.Kind == IdentityManaged || i.Kind == IdentityWorkload || i.Kind == IdentityDeveloper
@@ -112,6 +113,18 @@ func (f *finding) azure(a Azure) {
 		if !(b.share >= 0.01 && b.share <= 1) {
 			f.bad("azure.budget."+b.key, fmt.Sprint(b.share), "a share from 0.01 to 1")
 		}
+	}
+}
+
+// metrics checks Azure Monitor's endpoint of a custom cloud, which it need not have.
+func (f *finding) metrics(c CustomCloud) {
+	switch {
+	case c.Metrics == "" && c.MetricsAudience == "":
+	case c.Metrics == "" || c.MetricsAudience == "":
+		f.bad("azure.custom.metrics", "one of metrics and metricsAudience", "both or none")
+	default:
+		f.endpoint("metrics", strings.Replace(c.Metrics, "{region}", "region", 1))
+		f.endpoint("metricsAudience", c.MetricsAudience)
 	}
 }
 

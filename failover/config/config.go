@@ -51,6 +51,9 @@ type CustomCloud struct {
 	ResourceManager string // Azure Resource Manager endpoint
 	Audience        string // what tokens for it are asked for
 	Authority       string // Entra authority host
+
+	Metrics         string // Azure Monitor's data plane, {region} stands for a region's name; "" reads metrics one circuit at a time
+	MetricsAudience string // what tokens for it are asked for; set where Metrics is
 }
 
 // IdentityKind says where our Azure token comes from.
@@ -240,6 +243,8 @@ type Timing struct {
 type Poll struct {
 	Doubt time.Duration // circuits that are in doubt
 	All   time.Duration // all circuits and connections
+
+	Monitor bool // Azure Monitor, Resource Health and Service Health are asked at that pace, too
 }
 
 // Default returns what a file that says nothing would mean: a careful operator's
@@ -263,7 +268,7 @@ func DefaultTiming() Timing {
 	return Timing{
 		Linger: 12 * time.Second, SendDeadline: time.Minute, Landing: 5 * time.Minute,
 		ReadDeadline: 2 * time.Minute, SettleAfter: time.Minute,
-		Poll: Poll{Doubt: time.Minute, All: 5 * time.Minute},
+		Poll: Poll{Doubt: time.Minute, All: 5 * time.Minute, Monitor: true},
 	}
 }
 

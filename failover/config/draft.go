@@ -64,6 +64,10 @@ func (w *draftWriter) head() {
 		w.line("    resourceManager: %s", quoted(c.ResourceManager))
 		w.line("    audience: %s", quoted(c.Audience))
 		w.line("    authority: %s", quoted(c.Authority))
+		if c.Metrics != "" {
+			w.line("    metrics: %s", quoted(c.Metrics))
+			w.line("    metricsAudience: %s", quoted(c.MetricsAudience))
+		}
 	}
 	w.line("  identity: %s # who acts: managed, managed:<client id>, workload or developer", quoted(w.Azure.Identity.String()))
 	w.line("")

@@ -78,7 +78,7 @@ func TestDraft(t *testing.T) {
 // A custom cloud and a named identity go into the draft as they were used.
 func TestDraftOfACustomCloud(t *testing.T) {
 	est, weights := found()
-	az := Azure{Cloud: CloudCustom, Custom: &CustomCloud{"https://arm.example", "https://arm.example/", "https://login.example/"},
+	az := Azure{Cloud: CloudCustom, Custom: &CustomCloud{ResourceManager: "https://arm.example", Audience: "https://arm.example/", Authority: "https://login.example/", Metrics: "https://{region}.metrics.test", MetricsAudience: "https://metrics.test"},
 		Identity: Identity{IdentityManaged, "00000000-0000-0000-0000-0000000000aa"}}
 	cfg, _, err := Parse(Draft{Azure: az, Estate: est, Weights: weights}.Text())
 	if err != nil || *cfg.Azure.Custom != *az.Custom || cfg.Azure.Identity != az.Identity {

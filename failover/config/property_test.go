@@ -53,7 +53,10 @@ func (d draw) config() Config {
 	c := Default()
 	c.Azure.Cloud = pick(d, "cloud", CloudPublic, CloudGovernment, CloudChina, CloudCustom)
 	if c.Azure.Cloud == CloudCustom {
-		c.Azure.Custom = &CustomCloud{"https://arm.test", "https://arm.test/", "https://login.test:8443/x"}
+		c.Azure.Custom = &CustomCloud{ResourceManager: "https://arm.test", Audience: "https://arm.test/", Authority: "https://login.test:8443/x"}
+		if d.coin("metrics") {
+			c.Azure.Custom.Metrics, c.Azure.Custom.MetricsAudience = "https://{region}.metrics.test", "https://metrics.test"
+		}
 	}
 	c.Azure.Identity.Kind = pick(d, "identity", IdentityManaged, IdentityWorkload, IdentityDeveloper)
 	if c.Azure.Identity.Kind == IdentityManaged && d.coin("user-assigned") {
@@ -107,6 +110,7 @@ func (d draw) config() Config {
 	}
 	c.Auth = d.auth()
 	c.Timing.Linger = d.span("linger", 0, 14*time.Second)
+	c.Timing.Poll.Monitor = d.coin("monitor")
 	c.Timing.Poll.Doubt = d.span("doubt", time.Second, time.Minute)
 	return c
 }

@@ -71,6 +71,8 @@ func (a *Azure) read(v node) {
 				"resourceManager": func(v node) { a.Custom.ResourceManager, _ = v.text("an https URL") },
 				"audience":        func(v node) { a.Custom.Audience, _ = v.text("an https URL") },
 				"authority":       func(v node) { a.Custom.Authority, _ = v.text("an https URL") },
+				"metrics":         func(v node) { a.Custom.Metrics, _ = v.text("an https URL") },
+				"metricsAudience": func(v node) { a.Custom.MetricsAudience, _ = v.text("an https URL") },
 			})
 		},
 		"identity": func(v node) {
@@ -227,8 +229,9 @@ func (t *Timing) read(v node) {
 		"settleAfter":  func(v node) { v.duration(&t.SettleAfter) },
 		"poll": func(v node) {
 			v.object("a mapping like {doubt: 1m, all: 5m}", fields{
-				"doubt": func(v node) { v.duration(&t.Poll.Doubt) },
-				"all":   func(v node) { v.duration(&t.Poll.All) },
+				"doubt":   func(v node) { v.duration(&t.Poll.Doubt) },
+				"all":     func(v node) { v.duration(&t.Poll.All) },
+				"monitor": func(v node) { v.flag(&t.Poll.Monitor) },
 			})
 		},
 	})

@@ -100,11 +100,14 @@ func (a Azure) tree() tree {
 		"budget": tree{"writes": a.Budget.Writes, "reads": a.Budget.Reads},
 	}
 	if a.Custom != nil {
-		t["custom"] = tree{
+		custom := tree{
 			"resourceManager": a.Custom.ResourceManager,
 			"audience":        a.Custom.Audience,
 			"authority":       a.Custom.Authority,
 		}
+		put(custom, "metrics", a.Custom.Metrics)
+		put(custom, "metricsAudience", a.Custom.MetricsAudience)
+		t["custom"] = custom
 	}
 	return t
 }
@@ -223,6 +226,6 @@ func (t Timing) tree() tree {
 		"linger": formatDuration(t.Linger), "sendDeadline": formatDuration(t.SendDeadline),
 		"landing": formatDuration(t.Landing), "readDeadline": formatDuration(t.ReadDeadline),
 		"settleAfter": formatDuration(t.SettleAfter),
-		"poll":        tree{"doubt": formatDuration(t.Poll.Doubt), "all": formatDuration(t.Poll.All)},
+		"poll":        tree{"doubt": formatDuration(t.Poll.Doubt), "all": formatDuration(t.Poll.All), "monitor": t.Poll.Monitor},
 	}
 }

@@ -127,7 +127,7 @@ func full(t testing.TB) Config {
 		t.Fatal(err)
 	}
 	c.Azure.Cloud = CloudCustom
-	c.Azure.Custom = &CustomCloud{"https://management.test", "https://management.test/", "https://login.test/"}
+	c.Azure.Custom = &CustomCloud{ResourceManager: "https://management.test", Audience: "https://management.test/", Authority: "https://login.test/", Metrics: "https://{region}.metrics.test", MetricsAudience: "https://metrics.test"}
 	c.Record = Record{Blob: &Blob{"https://acct.blob.core.windows.net", "erfailover"}}
 	c.Circuits["dallas"] = Circuit{
 		ID: c.Circuits["dallas"].ID, Shares: []string{"x"}, Probes: c.Circuits["dallas"].Probes,

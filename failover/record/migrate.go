@@ -40,6 +40,7 @@ func ladders() map[string]ladder {
 		"rights":     {},
 		"drill":      {},
 		"drill-run":  {},
+		"watch":      {},
 	}
 }
 

@@ -123,6 +123,8 @@ func readAs(kind string, body []byte) error {
 		into = new(Letter)
 	case "rights":
 		into = new(Rights)
+	case "watch":
+		into = new(Watch)
 	case "measured":
 		into = new(Measured)
 	default:

@@ -50,6 +50,8 @@ type ARM struct {
 	serial int
 	grants []Grant // nil: everything
 	gauges map[string]Gauge
+	word   map[string]Word
+	work   []Work
 
 	server *http.Server
 	url    string

@@ -22,6 +22,7 @@ const (
 	KindPeeringPut     Kind = "peering-put"     // PUT of a circuit's peering
 	KindOperation      Kind = "operation"       // GET of an operation or its result
 	KindHealth         Kind = "health"          // Resource Health
+	KindPlanned        Kind = "planned"         // Service Health: planned work
 	KindMetrics        Kind = "metrics"         // Azure Monitor's metrics, in batches or of one resource
 	KindOther          Kind = "other"
 )

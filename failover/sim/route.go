@@ -19,6 +19,7 @@ type target struct {
 	network      bool     // of Microsoft.Network
 	health       bool     // Resource Health of it
 	metrics      bool     // metrics of it
+	planned      string   // Service Health: the path after the scope, "/events/..." in lower case
 	id           string   // the resource's ID as spelled; without the last type when open
 }
 
@@ -27,6 +28,9 @@ func locate(path string) target {
 	var t target
 	if i := strings.Index(strings.ToLower(path), "/providers/microsoft.resourcehealth/availabilitystatuses"); i >= 0 {
 		t.health, path = true, path[:i]
+	}
+	if i := strings.Index(strings.ToLower(path), eventsPrefix); i >= 0 {
+		t.planned, path = strings.ToLower(path[i+len(eventsPrefix)-len("/events"):]), path[:i]
 	}
 	if i := strings.Index(strings.ToLower(path), metricsSuffix); i >= 0 {
 		t.metrics, path = true, path[:i]
@@ -84,6 +88,8 @@ func (t target) kind(method string) Kind {
 		return KindHealth
 	case t.metrics:
 		return KindMetrics
+	case t.planned != "":
+		return KindPlanned
 	case strings.HasPrefix(t.types, "locations/operation"):
 		return KindOperation
 	case method == http.MethodPost && (strings.HasSuffix(t.types, "failovertest")):
@@ -116,6 +122,8 @@ func (a *ARM) dispatch(c *call) reply {
 		return a.health(c)
 	case t.metrics:
 		return a.measure(c)
+	case t.planned != "" && c.Method == http.MethodGet:
+		return a.announced(c)
 	case !t.network || strings.HasSuffix(strings.ToLower(c.URL.Path), rightsSuffix):
 		return a.tenant(c)
 	case c.kind == KindTest:
@@ -268,17 +276,6 @@ func (a *ARM) result(c *call, op Operation) reply {
 	}
 	out, _ := a.fabric.Get(op.Target, false, a.opts.Key, c.now)
 	return ok(out)
-}
-
-// health answers for Resource Health, which speaks of circuits only.
-func (a *ARM) health(c *call) reply {
-	a.fabric.lock(c.now)
-	defer a.fabric.mu.Unlock()
-	k := a.fabric.circuits[key(c.where.id)]
-	if k == nil {
-		return refuse(notFound(c.where.id))
-	}
-	return ok(k.healthBody(c.now).raw())
 }
 
 // page cuts a list to the page that the request asks for.

@@ -207,19 +207,3 @@ func (f *Fabric) portBodies() []body {
 	}
 	return out
 }
-
-// healthBody returns Resource Health's word on a circuit: what it sees of BGP. It
-// does not see packet loss.
-func (c *circuit) healthBody(now time.Time) body {
-	state, why, summary := "Available", "", "There aren't any known Azure platform problems affecting this ExpressRoute circuit."
-	switch n := len(c.carriers()); {
-	case n == 0:
-		state, why, summary = "Unavailable", "Unplanned", "Your ExpressRoute circuit is unavailable: both BGP sessions are down."
-	case n == 1 && (!c.links[0].BGP || !c.links[1].BGP):
-		state, why, summary = "Degraded", "Unplanned", "One of the two BGP sessions of your ExpressRoute circuit is down."
-	}
-	return object("id", c.ID+"/providers/Microsoft.ResourceHealth/availabilityStatuses/current", "name", "current",
-		"type", "Microsoft.ResourceHealth/AvailabilityStatuses", "location", c.Region,
-		"properties", object("availabilityState", state, "title", state, "summary", summary, "reasonType", why,
-			"occuredTime", c.changed.UTC().Format(time.RFC3339), "reasonChronicity", "Persistent", "reportedTime", now.UTC().Format(time.RFC3339)))
-}

@@ -150,6 +150,9 @@ func drive(t *testing.T) map[call]bool {
 		"Survey":        r.survey,
 		"Rights":        r.rights,
 		"Metrics":       r.metrics,
+		"Availability":  r.availability,
+		"PlannedWork":   r.planned,
+		"Look":          func() {}, // the three above at once
 		"Read":          r.reads,
 		"Ask":           r.asks,
 		"Begin":         func() { r.writes(); r.levers() },
@@ -262,6 +265,33 @@ func (r *caller) metrics() {
 		}
 		r.arm.Inject(sim.Rule{Match: sim.Match{Path: "getBatch", Times: -1}, Fault: sim.Fault{Kind: sim.Forbidden, Code: "AuthorizationFailed"}})
 		_ = r.sleep(r.Context(), time.Minute)
+	}
+	r.arm.ClearFaults()
+}
+
+// availability asks for one circuit, and for so many that they are a list.
+func (r *caller) availability() {
+	one := r.est.Circuits["er-chicago"]
+	ids := []string{one}
+	for len(ids) < 20 {
+		ids = append(ids, one)
+	}
+	for _, n := range []int{1, len(ids)} {
+		for _, h := range r.net.Availability(r.Context(), ids[:n]) {
+			r.must(h.Err)
+		}
+	}
+}
+
+// planned asks the subscription, and each circuit where that is refused.
+func (r *caller) planned() {
+	one := r.est.Circuits["er-chicago"]
+	r.arm.SetWork(sim.Work{Subscription: sim.DemoSubscription, Tracking: "ABCD-1", Circuits: []string{one}})
+	for range 2 {
+		for _, p := range r.net.PlannedWork(r.Context(), []string{one}) {
+			r.must(p.Err)
+		}
+		r.arm.Inject(sim.Rule{Match: sim.Match{Path: "^/subscriptions/[^/]*/providers/Microsoft.ResourceHealth", Times: -1}, Fault: sim.Fault{Kind: sim.Forbidden, Code: "AuthorizationFailed"}})
 	}
 	r.arm.ClearFaults()
 }

@@ -32,6 +32,11 @@ var observerActions = [
   'Microsoft.Network/locations/operations/read'
   'Microsoft.Network/locations/operationResults/read'
   'Microsoft.Insights/metrics/read'
+  'Microsoft.ResourceHealth/availabilityStatuses/read'
+  'Microsoft.ResourceHealth/availabilityStatuses/current/read'
+  'Microsoft.ResourceHealth/events/read'
+  'Microsoft.ResourceHealth/events/impactedResources/read'
+  'Microsoft.ResourceHealth/impactedResources/read'
 ]
 
 // A weight is part of a connection, so moving one is a write of the connection, and

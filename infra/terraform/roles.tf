@@ -20,6 +20,11 @@ locals {
     "Microsoft.Network/locations/operations/read",
     "Microsoft.Network/locations/operationResults/read",
     "Microsoft.Insights/metrics/read",
+    "Microsoft.ResourceHealth/availabilityStatuses/read",
+    "Microsoft.ResourceHealth/availabilityStatuses/current/read",
+    "Microsoft.ResourceHealth/events/read",
+    "Microsoft.ResourceHealth/events/impactedResources/read",
+    "Microsoft.ResourceHealth/impactedResources/read",
   ]
 
   operator_actions = [
