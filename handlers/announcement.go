@@ -198,7 +198,7 @@ func stampOf(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05Z")
 func (s *server) announce(r request, status int, a announcement) answer {
 	a.Now = s.Now()
 	var b bytes.Buffer
-	if err := announcementPage.Execute(&b, a); err != nil {
+	if err := announcementPage().Execute(&b, a); err != nil {
 		b.Reset()
 		b.WriteString("<!DOCTYPE html><title>failed</title><p>The page could not be written. Nothing is known to have been done.")
 		status = http.StatusInternalServerError
@@ -211,10 +211,11 @@ func (s *server) announce(r request, status int, a announcement) answer {
 }
 
 // announcementPage is the page: no script, large enough for a thumb, and in words.
-var announcementPage = template.Must(template.New("announcement").Funcs(template.FuncMap{
-	"plain": func(s string) string { return record.Clean(s, 1024) },
-	"stamp": stampOf,
-}).Parse(`<!DOCTYPE html>
+func announcementPage() *template.Template {
+	return template.Must(template.New("announcement").Funcs(template.FuncMap{
+		"plain": func(s string) string { return record.Clean(s, 1024) },
+		"stamp": stampOf,
+	}).Parse(`<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
@@ -254,3 +255,4 @@ small{opacity:.75}
 </body>
 </html>
 `))
+}

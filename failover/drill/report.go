@@ -245,7 +245,7 @@ func span(ms int64) string {
 // image and no style from anywhere. It prints in black and white.
 func (r Report) HTML() ([]byte, error) {
 	var b bytes.Buffer
-	if err := pageTemplate.Execute(&b, map[string]any{"R": r, "Run": r.Run, "O": r.Outcome, "Weights": r.weights(), "Line": r.line(), "Class": class(r.Outcome.Result)}); err != nil {
+	if err := pageTemplate().Execute(&b, map[string]any{"R": r, "Run": r.Run, "O": r.Outcome, "Weights": r.weights(), "Line": r.line(), "Class": class(r.Outcome.Result)}); err != nil {
 		return nil, &fault.Error{Op: "write report", Target: r.Name, Kind: fault.Internal, Err: err}
 	}
 	return b.Bytes(), nil
@@ -263,21 +263,24 @@ func class(r Result) string {
 	return "fair"
 }
 
-// pageTemplate is the page. Texts come from events and from people: what could hide
-// or turn text around is taken out before the template escapes the rest.
-var pageTemplate = template.Must(template.New("drill").Funcs(template.FuncMap{
-	"plain": func(s any) string { return record.Clean(fmt.Sprint(s), 4096) },
-	"leaf":  func(id string) string { return record.Clean(name(id), 256) },
-	"names": func(s []string) string { return record.Clean(strings.Join(s, ", "), 4096) },
-	"stamp": func(t time.Time) string {
-		if t.IsZero() {
-			return ""
-		}
-		return stamp(t)
-	},
-	"clock": func(t time.Time) string { return t.UTC().Format("15:04:05Z") },
-	"span":  span,
-	"coord": func(x float64) string { return fmt.Sprintf("%.1f", x) },
-	"below": func(row int) int { return 44 + 28*row },
-	"yes":   func(p Proven) string { return map[Proven]string{Seen: "good", NotSeen: "bad", NotRead: "soft"}[p] },
-}).Parse(pageText))
+// pageTemplate is the page, parsed when one is asked for and not at every start of the
+// program. Texts come from events and from people: what could hide or turn text around
+// is taken out before the template escapes the rest.
+func pageTemplate() *template.Template {
+	return template.Must(template.New("drill").Funcs(template.FuncMap{
+		"plain": func(s any) string { return record.Clean(fmt.Sprint(s), 4096) },
+		"leaf":  func(id string) string { return record.Clean(name(id), 256) },
+		"names": func(s []string) string { return record.Clean(strings.Join(s, ", "), 4096) },
+		"stamp": func(t time.Time) string {
+			if t.IsZero() {
+				return ""
+			}
+			return stamp(t)
+		},
+		"clock": func(t time.Time) string { return t.UTC().Format("15:04:05Z") },
+		"span":  span,
+		"coord": func(x float64) string { return fmt.Sprintf("%.1f", x) },
+		"below": func(row int) int { return 44 + 28*row },
+		"yes":   func(p Proven) string { return map[Proven]string{Seen: "good", NotSeen: "bad", NotRead: "soft"}[p] },
+	}).Parse(pageText))
+}

@@ -239,7 +239,7 @@ func (e Evidence) HTML() ([]byte, error) {
 		objective = "not judged against the objective of " + span(o.Ledger.ObjectiveMS) + ": traffic was not seen"
 	}
 	var b bytes.Buffer
-	err := pageTemplate.Execute(&b, map[string]any{
+	err := pageTemplate().Execute(&b, map[string]any{
 		"E": e, "O": o, "Class": class, "Sentence": sentence, "Title": title(string(o.Kind)) + " of " + o.Group, "Outcome": outcome(o),
 		"Recovery": span(o.Ledger.RecoveryMS), "Objective": objective, "Drawing": draw(o), "Gateways": o.changes(), "OnPremises": onPremises(o),
 		"Moves": o.moves(),
@@ -250,16 +250,19 @@ func (e Evidence) HTML() ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// words of the template. Texts come from events and from people: what could hide or
-// turn text around is taken out before the template escapes the rest.
-var pageTemplate = template.Must(template.New("report").Funcs(template.FuncMap{
-	"plain":  func(s string) string { return record.Clean(s, 4096) },
-	"names":  func(s []string) string { return record.Clean(orNone(s), 4096) },
-	"listed": func(s []string) string { return record.Clean(strings.Join(s, ", "), 4096) },
-	"stamp":  stamp,
-	"span":   span,
-	"asks":   func(r policy.Reason) string { return Describe(r).Asks },
-	"clock":  func(t time.Time) string { return t.UTC().Format("15:04:05Z") },
-	"add":    func(a, b int) int { return a + b },
-	"coord":  func(x float64) string { return fmt.Sprintf("%.1f", x) },
-}).Parse(pageText))
+// pageTemplate is the page, parsed when one is asked for and not at every start of the
+// program. Texts come from events and from people: what could hide or turn text around
+// is taken out before the template escapes the rest.
+func pageTemplate() *template.Template {
+	return template.Must(template.New("report").Funcs(template.FuncMap{
+		"plain":  func(s string) string { return record.Clean(s, 4096) },
+		"names":  func(s []string) string { return record.Clean(orNone(s), 4096) },
+		"listed": func(s []string) string { return record.Clean(strings.Join(s, ", "), 4096) },
+		"stamp":  stamp,
+		"span":   span,
+		"asks":   func(r policy.Reason) string { return Describe(r).Asks },
+		"clock":  func(t time.Time) string { return t.UTC().Format("15:04:05Z") },
+		"add":    func(a, b int) int { return a + b },
+		"coord":  func(x float64) string { return fmt.Sprintf("%.1f", x) },
+	}).Parse(pageText))
+}
