@@ -39,12 +39,18 @@ func corners() []corner {
 			w.swarm.rates["op-fails-slowly"], w.swarm.rates["arm-lost-reply"], w.swarm.rates["target-dies"] = 0.5, 0.4, 1
 			w.swarm.rates["land-late"] = 0.2
 		}},
+		{"giving up", func(w *world) {
+			w.swarm.storm()
+			w.swarm.rates["arm-lost-reply"], w.swarm.rates["land-late"], w.swarm.rates["target-dies"] = 0.3, 0.9, 1
+			w.swarm.pace.Landing, w.swarm.pace.GiveUp = 5*time.Minute, 25*time.Second
+		}},
 		{"goes-back", goesBack},
 		{"approvals", approving(2)},
 		{"levers", pulling},
 		{"tier", func(w *world) {
 			w.swarm.storm()
 			w.swarm.circuits, w.swarm.homes, w.swarm.groups = 4, 2, 1
+			w.swarm.rates["arm-throttled"], w.swarm.rates["arm-busy"] = 0.3, 0.3
 		}},
 		{"upgrade", func(w *world) { w.swarm.mixed = true }},
 	}

@@ -122,7 +122,7 @@ func goesBack(w *world) { w.swarm.rates["record-goes-back"] = 1 }
 func approving(approvers int) func(*world) {
 	return func(w *world) {
 		w.swarm.mode, w.swarm.manual, w.swarm.approvers, w.swarm.drift = policy.Approve, false, approvers, policy.DriftAsk
-		w.swarm.orders, w.swarm.groups = 90*time.Second, 1
+		w.swarm.orders, w.swarm.groups = 30*time.Second, 1
 	}
 }
 

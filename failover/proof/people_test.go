@@ -45,7 +45,7 @@ func (w *world) order1(n int, o events.Order) {
 		o.By = "p" + strconv.Itoa(n)
 	}
 	if o.Verb == events.OrderApprove {
-		w.judge.approvals = append(w.judge.approvals, approval{o.By, o.Operation, o.Plan})
+		w.judge.approvals = append(w.judge.approvals, approval{o.By, o.Operation, o.Plan, w.now})
 	}
 	w.send(200000+n, []events.Signal{{ID: "s-order-" + strconv.Itoa(n), Kind: events.Command, Observer: events.Person, Source: o.By, At: w.now, Order: &o}})
 }
