@@ -13,9 +13,11 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/go-json-experiment/json"
 	"github.com/spf13/cobra"
 
 	"erfailover/failover/config"
+	"erfailover/failover/drill"
 	"erfailover/failover/fault"
 	"erfailover/failover/record"
 	"erfailover/failover/report"
@@ -131,6 +133,9 @@ func verifyReport(ctx context.Context, f reportFlags, name string, w, warn io.Wr
 	if len(body) > maxReport {
 		return fmt.Errorf("%s: more than %d bytes, no report", clean(name), maxReport)
 	}
+	if r, ours, err := drill.ParseReport(body); err != nil || ours {
+		return f.verifyDrill(ctx, r, err, name, w, warn)
+	}
 	e, err := report.ParseEvidence(body)
 	if err != nil {
 		return err
@@ -140,6 +145,15 @@ func verifyReport(ctx context.Context, f reportFlags, name string, w, warn io.Wr
 		return err
 	}
 	c := report.CheckEvidence(e, truth)
+	if err := tellChecked(c, name, w); err != nil {
+		return err
+	}
+	fmt.Fprintf(w, "%s holds: operation %s, %d entries in %s, chain followed to entry %d\n", clean(name), clean(e.Operation.ID), c.Entries, clean(e.Stream), truth.Head.Seq)
+	return nil
+}
+
+// tellChecked prints what a check found; an error when the report does not hold.
+func tellChecked(c report.Checked, name string, w io.Writer) error {
 	for _, d := range c.Differences {
 		fmt.Fprintf(w, "DIFFERS  %s\n", clean(d))
 	}
@@ -149,17 +163,77 @@ func verifyReport(ctx context.Context, f reportFlags, name string, w, warn io.Wr
 	if !c.OK() {
 		return &exitError{exitFailed, fmt.Errorf("%s does not hold: %d differences", clean(name), len(c.Differences))}
 	}
-	fmt.Fprintf(w, "%s holds: operation %s, %d entries in %s, chain followed to entry %d\n", clean(name), clean(e.Operation.ID), c.Entries, clean(e.Stream), truth.Head.Seq)
 	return nil
+}
+
+// verifyDrill holds the report of a drill against the record and its journal.
+func (f reportFlags) verifyDrill(ctx context.Context, got drill.Report, err error, name string, w, warn io.Writer) error {
+	if err != nil {
+		return err
+	}
+	f.url = f.asks()
+	var truth drill.Report
+	var rows []record.Row
+	if f.url != "" {
+		c, err := (&remote{url: f.url, timeout: f.timeout, output: "table"}).dial()
+		if err != nil {
+			return err
+		}
+		if _, err := c.get(ctx, "/drills/"+url.PathEscape(got.Name)+"/report?run="+url.QueryEscape(got.Outcome.ID), &truth); err != nil {
+			return err
+		}
+	} else {
+		if _, err := readConfig(f.config, warn); err != nil {
+			return err
+		}
+		err = withStore(f.config, io.Discard, func(s record.Store) error {
+			truth, rows, err = storedDrill(ctx, s, got)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	c := drill.CheckReport(got, truth, rows)
+	if err := tellChecked(c, name, w); err != nil {
+		return err
+	}
+	fmt.Fprintf(w, "%s holds: run %s of drill %s, %d entries in %s, chain followed to entry %d\n", clean(name), clean(got.Outcome.ID), clean(got.Name), c.Entries, drill.Stream(clean(got.Name)), truth.Head.Seq)
+	return nil
+}
+
+// storedDrill makes the report of the same run anew, from a record.
+func storedDrill(ctx context.Context, s record.Store, got drill.Report) (drill.Report, []record.Row, error) {
+	lost := &fault.Error{Op: "find the run", Target: clean(got.Outcome.ID), Kind: fault.NotFound, Hint: "a run is kept when it has ended; erfailover drill show NAME names them"}
+	if record.CheckKey("read run", drill.RunKey(got.Outcome.ID)) != nil || record.CheckKey("read drill", drill.Key(got.Name)) != nil {
+		return drill.Report{}, nil, lost
+	}
+	var ended drill.Ended
+	doc, err := s.Load(ctx, drill.RunKey(got.Outcome.ID))
+	switch {
+	case errors.Is(err, fault.NotFound):
+		return drill.Report{}, nil, lost
+	case err != nil:
+		return drill.Report{}, nil, err
+	}
+	if err := json.Unmarshal(doc.Body, &ended); err != nil || ended.Name != got.Name {
+		return drill.Report{}, nil, lost
+	}
+	return drillReport(ctx, s, ended, record.Head{}, got.Made)
+}
+
+// asks returns the running program that is asked, "" for the record.
+func (f reportFlags) asks() string {
+	if f.url == "" && f.config == "" && os.Getenv("ERFAILOVER_CONFIG") == "" {
+		return os.Getenv("ERFAILOVER_URL") // as for every other command
+	}
+	return f.url
 }
 
 // facts loads an operation with the whole journal of its group. Without such an
 // operation, the journal is that of group, if it is named.
 func (f reportFlags) facts(ctx context.Context, id, group string, warn io.Writer) (report.Truth, error) {
-	if f.url == "" && f.config == "" && os.Getenv("ERFAILOVER_CONFIG") == "" {
-		f.url = os.Getenv("ERFAILOVER_URL") // as for every other command
-	}
-	if f.url != "" {
+	if f.url = f.asks(); f.url != "" {
 		return f.remoteFacts(ctx, id, group)
 	}
 	cfg, err := readConfig(f.config, warn)

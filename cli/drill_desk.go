@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/go-json-experiment/json"
 
@@ -138,20 +139,29 @@ func (k drillDesk) Report(ctx context.Context, name, run string) (drill.Report, 
 			return drill.Report{}, lost
 		}
 	}
-	in := drill.ReportInput{Ended: ended, Now: k.p.clock.Now(), Head: d.Head}
+	rep, _, err := drillReport(ctx, k.p.store, ended, d.Head, k.p.clock.Now())
+	return rep, err
+}
+
+// drillReport makes the report of a run from a record, and returns the drill's journal
+// with it.
+func drillReport(ctx context.Context, store record.Store, ended drill.Ended, head record.Head, now time.Time) (drill.Report, []record.Row, error) {
+	in := drill.ReportInput{Ended: ended, Now: now, Head: head}
 	for _, l := range ended.Run.Legs {
 		for _, id := range []string{l.Out, l.Back} {
-			op, err := findOperation(ctx, k.p.store, id)
+			op, err := findOperation(ctx, store, id)
 			if err != nil {
-				return drill.Report{}, err
+				return drill.Report{}, nil, err
 			}
 			if id != "" && op != nil {
-				in.Operations = append(in.Operations, report.MakeOperation(*op, s.Objective))
+				in.Operations = append(in.Operations, report.MakeOperation(*op, time.Duration(ended.ObjectiveMS)*time.Millisecond))
 			}
 		}
 	}
-	if in.Rows, err = readRows(ctx, k.p.store, drill.Stream(name)); err != nil {
-		return drill.Report{}, err
+	var err error
+	if in.Rows, err = readRows(ctx, store, drill.Stream(ended.Name)); err != nil {
+		return drill.Report{}, nil, err
 	}
-	return drill.MakeReport(in)
+	rep, err := drill.MakeReport(in)
+	return rep, in.Rows, err
 }

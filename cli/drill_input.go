@@ -11,6 +11,7 @@ import (
 	"erfailover/failover/drill"
 	"erfailover/failover/executor"
 	"erfailover/failover/planner"
+	"erfailover/failover/policy"
 	"erfailover/failover/record"
 	"erfailover/handlers"
 )
@@ -111,7 +112,7 @@ func (p *parts) drillInput(ctx context.Context, spec drill.Spec, d drill.Documen
 
 // drillPreviews asks what the orders of a drill would do now. It writes nothing.
 func (p *parts) drillPreviews(ctx context.Context, in *drill.Input, d drill.Document, groups []string) error {
-	in.Previews = map[string]drill.Preview{}
+	in.Previews, in.Returns = map[string]drill.Preview{}, map[string]int{}
 	run := d.Run
 	if in.Spec.Kind == drill.Evacuate {
 		run.Location = drill.Location(*in)
@@ -123,7 +124,7 @@ func (p *parts) drillPreviews(ctx context.Context, in *drill.Input, d drill.Docu
 			return err
 		}
 		pre := drill.Preview{Verdict: v.Verdict, Refused: v.Refused, Plan: drill.Plan{Group: g, ID: v.Plan.ID, From: v.Verdict.From, To: v.Verdict.To, Steps: changes(v.Plan)}}
-		in.Previews[g] = pre
+		in.Previews[g], in.Returns[g] = pre, policy.Witnesses(p.config.HealthRule(g))
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -80,6 +81,11 @@ func (p *parts) drillBeat(ctx context.Context, spec drill.Spec, begun bool) erro
 		if err := p.drillSave(ctx, &next, etag); err != nil {
 			return err
 		}
+		if ended != nil {
+			if err := p.drillKeep(ctx, *ended); err != nil {
+				return err
+			}
+		}
 	}
 	for i := range orders {
 		s := events.Signal{ID: "s-" + orders[i].Key, Kind: events.Command, Observer: events.Person, Source: orders[i].By, At: in.Now, Order: &orders[i]}
@@ -148,6 +154,24 @@ func (p *parts) drillEnded(ctx context.Context, e drill.Ended) error {
 	if errors.Is(err, fault.Conflict) {
 		return nil
 	}
+	return err
+}
+
+// drillKeep makes the kept run the one that the journal tells of: another instance may
+// have kept its own of the same run, and then lost the race for the end of it.
+func (p *parts) drillKeep(ctx context.Context, e drill.Ended) error {
+	if e.Run.ID == "" {
+		return nil
+	}
+	body, err := json.Marshal(e, json.Deterministic(true))
+	if err != nil {
+		return err
+	}
+	doc, err := p.store.Load(ctx, drill.RunKey(e.Run.ID))
+	if err != nil || bytes.Equal(doc.Body, body) {
+		return err
+	}
+	_, err = p.store.Save(ctx, record.Document{Key: doc.Key, ETag: doc.ETag, Nonce: randomID(), Body: body})
 	return err
 }
 

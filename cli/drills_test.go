@@ -19,6 +19,7 @@ import (
 	"erfailover/failover/health"
 	"erfailover/failover/record"
 	"erfailover/failover/record/recordtest"
+	"erfailover/failover/report"
 	"erfailover/handlers"
 )
 
@@ -330,12 +331,42 @@ func (w *drillWorld) report(name string) string {
 	if _, err := r.HTML(); err != nil {
 		return "error: " + err.Error()
 	}
-	if _, err := r.JSON(); err != nil {
+	if err := w.verified(r); err != nil {
 		return "error: " + err.Error()
 	}
 	text := r.Markdown()
 	from, to := strings.Index(text, "## What was measured"), strings.Index(text, "## Journal")
 	return text[from:to]
+}
+
+// verified holds the report against the record, as "report verify" does, and sees that
+// one that was changed does not hold.
+func (w *drillWorld) verified(r drill.Report) error {
+	body, err := r.JSON()
+	if err != nil {
+		return err
+	}
+	check := func(body []byte) (report.Checked, error) {
+		got, ours, err := drill.ParseReport(body)
+		if err != nil || !ours {
+			return report.Checked{}, fmt.Errorf("the report cannot be read again: %t %w", ours, err)
+		}
+		truth, rows, err := storedDrill(context.Background(), w.store, got)
+		return drill.CheckReport(got, truth, rows), err
+	}
+	if c, err := check(body); err != nil || !c.OK() {
+		return fmt.Errorf("the report does not hold: %v %w", c.Differences, err)
+	}
+	for _, change := range [][2]string{{`"result": "failed"`, `"result": "passed"`}, {`"result": "passed"`, `"result": "failed"`}, {`"weight": 200`, `"weight": 201`}, {`"objective_ms": 180000`, `"objective_ms": 9`}, {`"code": "drill.arm"`, `"code": "drill.end"`}} {
+		forged := strings.Replace(string(body), change[0], change[1], 1)
+		if forged == string(body) {
+			continue
+		}
+		if c, err := check([]byte(forged)); err != nil || c.OK() {
+			return fmt.Errorf("with %s it holds all the same (%v)", change[1], err)
+		}
+	}
+	return nil
 }
 
 func (w *drillWorld) say(circuit, observer, source, state, value string) {

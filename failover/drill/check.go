@@ -27,11 +27,12 @@ const (
 	Signalled  Code = "drill-signal"  // a blocking signal
 	NotAtRest  Code = "drill-at-rest" // the weights are not as they are at rest
 	Torn       Code = "drill-torn"    // the stored way back is not what was to be stored
+	NoReturn   Code = "drill-return"  // too few fresh observers of home: the way back would be held
 )
 
 // Codes returns the closed list, in the order of this file.
 func Codes() []Code {
-	return []Code{ClosedDay, ClosedHour, Unreadable, TooLate, Incident, Planned, LastUnwell, Signalled, NotAtRest, Torn}
+	return []Code{ClosedDay, ClosedHour, Unreadable, TooLate, Incident, Planned, LastUnwell, Signalled, NotAtRest, Torn, NoReturn}
 }
 
 // Overridable reports whether a person who orders a run may go past that code by
@@ -40,7 +41,7 @@ func (c Code) Overridable() bool {
 	switch c {
 	case ClosedDay, ClosedHour, Unreadable, Signalled, LastUnwell:
 		return true
-	case TooLate, Incident, Planned, NotAtRest, Torn:
+	case TooLate, Incident, Planned, NotAtRest, Torn, NoReturn:
 	}
 	return false
 }
@@ -94,6 +95,9 @@ func checks(d Document, in Input, start time.Time, groups []string) []Check {
 	}
 	add("no incident", Incident, incident(in), "no circuit of the estate is down, and nothing moves")
 	for _, g := range groups {
+		if in.Spec.Kind == Move || in.Spec.Kind == Evacuate {
+			add("way home: "+g, NoReturn, unwatched(in, g), "enough fresh observers speak for the home circuit, so the way back is open")
+		}
 		add("at rest: "+g, NotAtRest, unsettled(in, g), "every weight is as it is at rest")
 		add("no maintenance: "+g, Planned, maintenance(in, g), "none is announced on the surviving circuits until "+stamp(in.Now.Add(in.Spec.Limit)))
 	}
@@ -173,6 +177,22 @@ func unsettled(in Input, group string) string {
 	for _, u := range rests(in, group) {
 		if now := g.Actual[u.Connection]; now.Weight != u.Weight || now.Epoch != u.Epoch {
 			return fmt.Sprintf("%s of %s has weight %d, at rest it is %d", name(u.Connection), group, now.Weight, u.Weight)
+		}
+	}
+	return ""
+}
+
+// unwatched says which circuit that is left has too few fresh observers: traffic does
+// not go home on one word, and a drill must not begin that would be held there.
+func unwatched(in Input, group string) string {
+	for _, c := range in.Previews[group].Verdict.From {
+		b, _ := belief(in, group, c)
+		who := map[events.Observer]bool{}
+		for _, e := range b.Good {
+			who[e.Observer] = true
+		}
+		if len(who) < in.Returns[group] {
+			return fmt.Sprintf("%d fresh observers speak for %s, and its traffic goes home by %d", len(who), c, in.Returns[group])
 		}
 	}
 	return ""

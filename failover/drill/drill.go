@@ -208,6 +208,7 @@ type Input struct {
 	Groups   map[string]record.Group             // documents of the groups concerned
 	Ops      map[string]*record.Operation        // ended operations of the legs
 	Previews map[string]Preview                  // what the order would do, by group; at the start
+	Returns  map[string]int                      // fresh observers that each group asks for before traffic goes home
 	Fresh    map[string]executor.ConnectionState // the connections of Undo, read just now; at the end
 }
 

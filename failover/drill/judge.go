@@ -99,6 +99,9 @@ func judge(d Document, in Input) (Document, []events.Order, *Ended) {
 			missing = append(missing, p.Text)
 		}
 	}
+	if d.ReturnAt.After(d.Deadline.Add(retryHome)) { // the engine's way home and the calendar's own may meet
+		early(&d, Failed, "the calendar was away; traffic went home after the deadline")
+	}
 	switch {
 	case d.Early != "" && len(different) > 0:
 		return finish(d, in, Failed, d.Why+"; "+back.Text)
@@ -281,8 +284,8 @@ func finish(d Document, in Input, r Result, why string, codes ...string) (Docume
 	if why != "" {
 		text += ": " + why
 	}
-	note(&d, in, "end", text)
 	ended := Ended{Schema: record.Schema, Name: d.Name, Group: in.Spec.Group, ObjectiveMS: in.Spec.Objective.Milliseconds(), HoldMS: in.Spec.hold(d.Run).Milliseconds(), Outcome: o, Run: d.Run}
+	d.Add(Stream(d.Name), record.Entry{At: in.Now, Code: "drill.end", Group: in.Spec.Group, Operation: d.ID, Actor: d.By, Text: text, Fields: map[string]string{sealField: seal(ended)}})
 	next := Document{Schema: d.Schema, Name: d.Name, Phase: Idle, Skipped: d.Skipped, Flags: d.Flags, Last: &o, History: append([]Outcome{o}, d.History...), Trail: d.Trail}
 	next.History = next.History[:min(len(next.History), keptHistory)]
 	from := in.Now

@@ -58,6 +58,10 @@ func judgeReturn(in Input, v Verdict) Verdict {
 	return v
 }
 
+// Witnesses returns how many fresh observers must speak for home before traffic goes
+// there.
+func Witnesses(r health.Rule) int { return min(freshForReturn, r.Observers) }
+
 // homeGates asks the gates of the way home.
 func homeGates(in Input, v *Verdict) []Finding {
 	var out []Finding
@@ -70,6 +74,10 @@ func homeGates(in Input, v *Verdict) []Finding {
 	}
 	if end := in.History.ActiveSince.Add(in.Rule.Failback.After); !byOrder && in.Now.Before(end) {
 		out = append(out, Finding{Code: StandbyTime, Until: end, Text: fmt.Sprintf("on the standby since %s, at least %s", clock(in.History.ActiveSince), in.Rule.Failback.After)})
+	}
+	needed := Witnesses(in.Health)
+	if in.History.DrillOver { // it was left on purpose, and well: a silent observer must not keep a drill away past its deadline
+		needed = min(needed, 1)
 	}
 	for _, name := range in.Group.Home() {
 		b := in.View.Circuits[name]
@@ -88,8 +96,8 @@ func homeGates(in Input, v *Verdict) []Finding {
 			out = append(out, Finding{Code: CandidateUnproven, Circuit: name, Text: text})
 			v.Reads = append(v.Reads, name)
 		}
-		if n := goodObservers(b); n < min(freshForReturn, in.Health.Observers) {
-			out = append(out, Finding{Code: ObserversStale, Circuit: name, Text: fmt.Sprintf("%d fresh observers speak for %s, %d are needed", n, name, min(freshForReturn, in.Health.Observers))})
+		if n := goodObservers(b); n < needed {
+			out = append(out, Finding{Code: ObserversStale, Circuit: name, Text: fmt.Sprintf("%d fresh observers speak for %s, %d are needed", n, name, needed)})
 			v.Reads = append(v.Reads, name)
 		}
 		if b.Damped {

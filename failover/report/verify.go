@@ -35,6 +35,16 @@ func (c *Checked) differs(format string, args ...any) {
 	c.Differences = append(c.Differences, fmt.Sprintf(format, args...))
 }
 
+// Differ notes a difference.
+func (c *Checked) Differ(format string, args ...any) { c.differs(format, args...) }
+
+// Note notes what only should be known.
+func (c *Checked) Note(format string, args ...any) { c.note(format, args...) }
+
+// Compare walks two JSON values, of the report and of the record, and notes the leaves
+// that differ.
+func (c *Checked) Compare(path string, got, want jsontext.Value) { compare(c, path, got, want) }
+
 func (c *Checked) note(format string, args ...any) {
 	c.Notes = append(c.Notes, fmt.Sprintf(format, args...))
 }
