@@ -282,6 +282,9 @@ func toldEnd(ctx context.Context, cl *client, v drill.View, report string, s scr
 			text += fmt.Sprintf(", recovery %s", ms(o.RecoveryMS).Round(time.Second))
 		}
 		s.line("%s  %s %s", s.paint(resultColour(o.Result), text), clean(o.ID), clean(o.Why))
+		if says := o.Weights.Says(); says != "" {
+			s.line("%s", says)
+		}
 	}
 	switch o.Result {
 	case drill.Passed:

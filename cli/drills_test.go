@@ -293,7 +293,7 @@ func (w *drillWorld) outcome(name string) string {
 		return fmt.Sprintf("%s, %s", doc.Phase, next)
 	}
 	o := doc.Last
-	out := fmt.Sprintf("%s (%s), restored %t, recovery %d s\n", o.Result, doc.Phase, o.Restored, o.RecoveryMS/1000)
+	out := fmt.Sprintf("%s (%s), weights %s, recovery %d s\n", o.Result, doc.Phase, o.Weights, o.RecoveryMS/1000)
 	if o.Why != "" {
 		out += "why: " + o.Why + "\n"
 	}

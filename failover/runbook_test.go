@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"erfailover/failover/drill"
 	"erfailover/failover/policy"
 )
 
@@ -76,6 +77,9 @@ func TestEveryCodeHasAnEntry(t *testing.T) {
 		t.Fatalf("only %d journal codes found in codes.go: %v", len(journal), journal)
 	}
 	codes = append(codes, journal...)
+	for _, c := range drill.Codes() {
+		codes = append(codes, string(c))
+	}
 	seen := map[string]bool{}
 	for _, e := range runbook(t) {
 		switch {

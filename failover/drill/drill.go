@@ -167,8 +167,34 @@ type Outcome struct {
 	Why        string    `json:"why,omitzero"`
 	Codes      []string  `json:"codes,omitempty"` // reason codes of a refusal
 	Restored   bool      `json:"restored"`        // the weights at rest are back, read afresh
+	Weights    Weights   `json:"weights,omitzero"`
 
 	Newer record.Newer `json:",embed"` // what a newer version wrote here and this one does not know
+}
+
+// Weights says where a run has left the weights.
+type Weights string
+
+const (
+	WeightsBack     Weights = "as-before"    // byte for byte, read afresh
+	WeightsKept     Weights = "untouched"    // nothing was ever written
+	WeightsIncident Weights = "the-incident" // real trouble has them; the weights at rest are kept, and come back with its failback
+	WeightsDiffer   Weights = "different"    // they should be back, and are not
+)
+
+// Says tells it in a sentence.
+func (w Weights) Says() string {
+	switch w {
+	case WeightsBack:
+		return "Every weight is as before, byte for byte."
+	case WeightsKept:
+		return "No weight was written."
+	case WeightsIncident:
+		return "The weights are the incident's now; those at rest are kept, and come back with its failback."
+	case WeightsDiffer:
+		return "Not every weight is as before: see below."
+	}
+	return ""
 }
 
 // Ended is a finished drill whole, stored under RunKey.

@@ -275,6 +275,17 @@ func finish(d Document, in Input, r Result, why string, codes ...string) (Docume
 	_, different := differences(d, in)
 	o := Outcome{ID: d.ID, Kind: in.Spec.Kind, Result: r, Began: d.ArmedAt, Ended: in.Now, By: d.By, Why: why, Codes: codes}
 	o.Restored = len(d.Undo) > 0 && len(different) == 0
+	moved := slices.ContainsFunc(d.Legs, func(l Leg) bool { return l.State == LegHome })
+	switch {
+	case o.Restored:
+		o.Weights = WeightsBack
+	case r == Overtaken && moved:
+		o.Weights = WeightsIncident
+	case !moved:
+		o.Weights = WeightsKept
+	default:
+		o.Weights = WeightsDiffer
+	}
 	for _, l := range d.Legs {
 		if op := in.Ops[l.Out]; op != nil {
 			o.RecoveryMS = max(o.RecoveryMS, recovery(op).Milliseconds())

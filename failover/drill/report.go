@@ -134,6 +134,7 @@ type weightRow struct {
 	Group, Gateway, Connection, Circuit string
 	Before, During, After               string
 	Same                                bool
+	Taken                               bool // not as before, because the incident has it
 }
 
 // weights lays the three looks side by side.
@@ -158,7 +159,7 @@ func (r Report) weights() []weightRow {
 	for _, u := range r.Run.Undo {
 		during, seen := look(r.Run.During, u.Connection)
 		after, read := look(r.Run.After, u.Connection)
-		out = append(out, weightRow{Group: u.Group, Connection: name(u.Connection), Circuit: u.Circuit, Before: text(u, true), During: text(during, seen), After: text(after, read), Same: read && after == u})
+		out = append(out, weightRow{Group: u.Group, Connection: name(u.Connection), Circuit: u.Circuit, Before: text(u, true), During: text(during, seen), After: text(after, read), Same: read && after == u, Taken: read && after != u && r.Outcome.Weights == WeightsIncident})
 	}
 	return out
 }

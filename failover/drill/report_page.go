@@ -46,6 +46,7 @@ footer{margin-top:2rem;color:var(--soft);font-size:.86rem}
 <header class="{{.Class}}">
 <h1>{{plain .R.Title}}: <span class="outcome">{{.R.Word}}</span></h1>
 <p class="big">{{plain .R.Sentence}}</p>
+{{with .O.Weights}}<p>{{.Says}}</p>{{end}}
 {{if .O.RecoveryMS}}<p><strong>Recovery {{span .O.RecoveryMS}}</strong>{{if .R.ObjectiveMS}}, the objective is {{span .R.ObjectiveMS}}{{else}}; no objective was set{{end}}.</p>{{end}}
 {{if .Run.Accelerated}}<p><strong>Accelerated:</strong> without notice and with a short hold. It proves the way, not the endurance.</p>{{end}}
 </header>
@@ -68,7 +69,7 @@ footer{margin-top:2rem;color:var(--soft);font-size:.86rem}
 {{end}}</tbody></table>
 {{with .Weights}}<h2>Weights before, during and after</h2>
 <table><thead><tr><th scope="col">connection</th><th scope="col">circuit</th><th scope="col">before</th><th scope="col">during</th><th scope="col">after</th><th scope="col">as before?</th></tr></thead><tbody>
-{{range .}}<tr><td>{{plain .Connection}}<br><span class="soft">{{plain .Group}}</span></td><td>{{plain .Circuit}}</td><td class="n">{{.Before}}</td><td class="n">{{.During}}</td><td class="n">{{.After}}</td><td>{{if .Same}}<strong class="good">yes</strong>{{else}}<strong class="bad">no</strong>{{end}}</td></tr>
+{{range .}}<tr><td>{{plain .Connection}}<br><span class="soft">{{plain .Group}}</span></td><td>{{plain .Circuit}}</td><td class="n">{{.Before}}</td><td class="n">{{.During}}</td><td class="n">{{.After}}</td><td>{{if .Same}}<strong class="good">yes</strong>{{else if .Taken}}<strong>the incident's</strong>{{else}}<strong class="bad">no</strong>{{end}}</td></tr>
 {{end}}</tbody></table>
 <p class="soft">Before: read when the way back was armed. After: read afresh at the end. The hash of everything else in the connection is compared too.</p>{{end}}
 <h2>The way back, armed first</h2>

@@ -13,10 +13,24 @@ func cell(s string) string {
 	return strings.NewReplacer("|", `\|`, "<", "&lt;", ">", "&gt;", "[", `\[`, "]", `\]`, "`", "'").Replace(record.Clean(s, 4096))
 }
 
+// asBefore answers whether a connection is as it was.
+func asBefore(w weightRow) string {
+	switch {
+	case w.Same:
+		return "yes"
+	case w.Taken:
+		return "the incident's"
+	}
+	return "NO"
+}
+
 // Markdown returns the report as text that can be sent or filed.
 func (r Report) Markdown() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "# %s: %s\n\n%s\n", cell(r.Title()), r.Word(), cell(r.Sentence()))
+	if says := r.Outcome.Weights.Says(); says != "" {
+		fmt.Fprintf(&b, "\n%s\n", says)
+	}
 	if r.Outcome.RecoveryMS > 0 {
 		fmt.Fprintf(&b, "\nRecovery: %s", span(r.Outcome.RecoveryMS))
 		if r.ObjectiveMS > 0 {
@@ -43,7 +57,7 @@ func (r Report) Markdown() string {
 	if ws := r.weights(); len(ws) > 0 {
 		row = table("Weights", "connection", "circuit", "before", "during", "after", "as before?")
 		for _, w := range ws {
-			row(w.Connection, w.Circuit, w.Before, w.During, w.After, map[bool]string{true: "yes", false: "NO"}[w.Same])
+			row(w.Connection, w.Circuit, w.Before, w.During, w.After, asBefore(w))
 		}
 	}
 	row = table("The way back, armed first", "stored", "by", "deadline", "hash", "read back", "by")

@@ -125,7 +125,7 @@ func short(ms int64) string {
 // change is one write in the table of weights.
 type change struct {
 	Connection, Circuit   string
-	Before, After         int32
+	Before, After         string
 	BeforeBar, AfterBar   float64 // lengths of the drawn bars
 	During, Ended, Detail string
 	Known                 bool // the weight after it was read back
@@ -137,6 +137,14 @@ type change struct {
 type gateway struct {
 	Name, ID string
 	Changes  []change
+}
+
+// inUse returns the bars of a lever: of the path before and after.
+func inUse(cut bool, full float64) (before, after float64) {
+	if cut {
+		return full, 0
+	}
+	return 0, full
 }
 
 // changes groups an operation's writes by gateway, in their order.
@@ -153,8 +161,12 @@ func (o Operation) changes() []gateway {
 			i, out = len(out), append(out, gateway{Name: leaf(s.Gateway), ID: s.Gateway})
 		}
 		c := change{
-			Connection: leaf(s.Connection), Circuit: s.Circuit, Before: s.From, After: s.To, Attempts: s.Attempts, Correlation: s.Correlation,
+			Connection: leaf(s.Connection), Circuit: s.Circuit, Attempts: s.Attempts, Correlation: s.Correlation,
 			BeforeBar: full * float64(s.From) / float64(top), AfterBar: full * float64(s.To) / float64(top),
+		}
+		c.Before, c.After = s.ends()
+		if s.Lever != "" { // a path is in use or it is cut: the whole bar or none
+			c.BeforeBar, c.AfterBar = inUse(s.Cut, full)
 		}
 		switch s.Phase {
 		case executor.Done:

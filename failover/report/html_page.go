@@ -41,7 +41,7 @@ svg .soft{fill:var(--soft);font-size:11px}
 svg .grid{stroke:var(--line)}
 svg .stage{fill:var(--stage)}svg .write{fill:var(--write)}
 svg .goal{stroke:var(--bad);stroke-width:1.5;stroke-dasharray:5 3}svg .goaltext{fill:var(--bad);font-size:11px;font-weight:600}
-svg .before{fill:#fff;stroke:var(--write)}svg .after{fill:var(--stage)}
+svg .frame{fill:none;stroke:var(--line)}svg .before{fill:#fff;stroke:var(--write)}svg .after{fill:var(--stage)}
 .side{background:var(--tint);border-left:.3rem solid var(--soft);padding:.5rem .8rem}
 footer{margin-top:2rem;color:var(--soft);font-size:.86rem}
 @page{margin:14mm}
@@ -84,9 +84,9 @@ footer{margin-top:2rem;color:var(--soft);font-size:.86rem}
 {{range .Gateways}}<h3>{{plain .Name}}</h3>
 <table class="weights"><thead><tr><th scope="col">connection</th><th scope="col">before</th><th scope="col">during: either weight</th><th scope="col">after</th><th scope="col">how it ended</th></tr></thead><tbody>
 {{range .Changes}}<tr><td>{{plain .Connection}}<br><span class="soft">to {{plain .Circuit}}</span></td>
-<td class="n"><svg width="92" height="12" aria-hidden="true"><rect class="before" x="1" y="1" width="{{coord .BeforeBar}}" height="10"/></svg>{{.Before}}</td>
+<td class="n"><svg width="92" height="12" aria-hidden="true"><rect class="frame" x="0.5" y="0.5" width="91" height="11"/><rect class="before" x="1" y="1" width="{{coord .BeforeBar}}" height="10"/></svg>{{.Before}}</td>
 <td>{{.During}}</td>
-<td class="n">{{if .Known}}<svg width="92" height="12" aria-hidden="true"><rect class="after" x="1" y="1" width="{{coord .AfterBar}}" height="10"/></svg>{{.After}}{{else}}<span class="wrap">not known; {{.After}} was wanted</span>{{end}}</td>
+<td class="n">{{if .Known}}<svg width="92" height="12" aria-hidden="true"><rect class="frame" x="0.5" y="0.5" width="91" height="11"/><rect class="after" x="1" y="1" width="{{coord .AfterBar}}" height="10"/></svg>{{.After}}{{else}}<span class="wrap">not known; {{.After}} was wanted</span>{{end}}</td>
 <td>{{if .Known}}{{.Ended}}{{else}}<strong class="trouble">{{.Ended}}</strong>{{with .Detail}}: {{plain .}}{{end}}{{end}}<br>{{.Attempts}} {{if eq .Attempts 1}}attempt{{else}}attempts{{end}}{{with .Correlation}}, correlation <code>{{plain .}}</code>{{end}}</td></tr>
 {{end}}</tbody></table>
 {{else}}<p>Nothing was planned to be written.</p>

@@ -38,6 +38,9 @@ func TestPulledLever(t *testing.T) {
 	if text := op.Steps[0].Change(); text != "cut by disconnect" {
 		t.Errorf("the step says %q", text)
 	}
+	if c := op.changes()[0].Changes[0]; c.Before != "in use" || c.After != "cut" || c.BeforeBar != 90 || c.AfterBar != 0 {
+		t.Errorf("a path that is cut is drawn from %s (%g) to %s (%g)", c.Before, c.BeforeBar, c.After, c.AfterBar)
+	}
 	if text := op.Markdown(); !strings.Contains(text, "| gw1 | ashburn | in use | cut |") {
 		t.Errorf("the report says\n%s", text)
 	}
