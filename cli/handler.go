@@ -73,7 +73,7 @@ func (p *parts) options() handlers.Options {
 		Engine: p.told(p.carded(faced(p.engine))), Letters: handlers.NewRecordLetters(p.store), Parse: handlers.ParseEvents,
 		Auth: handlers.Auth{Mode: handlers.Mode(p.config.Auth.Mode), Tenant: p.config.Auth.Tenant, Audience: p.config.Auth.Audience, Authority: authority(p.config.Azure), Grants: granted(p.config.Auth)},
 		Log:  newLog(os.Stdout, p.clock.Now).With().Str("component", "handlers").Logger(),
-		Now:  p.clock.Now, Views: views, Ready: views.Ready, Drills: p.drills, Calendar: drillDesk{p}, Probe: p.probing(), LinkKey: key, Trace: p.trace, Dropped: p.dropped, Archive: p.archive,
+		Now:  p.clock.Now, Views: views, Ready: views.Ready, Drills: p.minutely, Calendar: drillDesk{p}, Probe: p.probing(), LinkKey: key, Trace: p.trace, Dropped: p.dropped, Archive: p.archive,
 	})
 }
 

@@ -95,7 +95,7 @@ func serve(ctx context.Context, cfg config.Config, o serveOptions) error {
 	all.Go(func() { warm(ctx, p) })
 	all.Go(func() { tellIdentityLater(ctx, p) })
 	all.Go(func() { p.every(ctx, 15*time.Second, "tick", p.noticed(p.withDrills(p.carded(faced(p.engine)).Tick))) })
-	all.Go(func() { p.every(ctx, time.Minute, "drills", p.drills) })
+	all.Go(func() { p.every(ctx, time.Minute, "drills", p.minutely) })
 	if p.prober != nil {
 		all.Go(func() { p.every(ctx, probe.DefaultEvery, "probe", p.probes) })
 	}

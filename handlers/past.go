@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"slices"
 
+	"github.com/go-json-experiment/json"
+
 	"erfailover/failover/fault"
 	"erfailover/failover/record"
 	"erfailover/failover/report"
@@ -216,6 +218,22 @@ func (v *Views) newest(ctx context.Context, stream string, n int) ([]record.Entr
 	return slices.DeleteFunc(found, func(e record.Entry) bool { return e.Seq == 0 }), err
 }
 
+// loads returns what was measured of the circuits' load; nil for nothing yet.
+func (v *Views) loads(ctx context.Context) (*report.Loads, error) {
+	doc, err := v.engine.Store.Load(ctx, report.LoadKey)
+	if errors.Is(err, fault.NotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var l report.Loads
+	if json.Unmarshal(doc.Body, &l) != nil || l.Schema > record.Schema { // it is measured anew
+		return nil, nil
+	}
+	return &l, nil
+}
+
 // score adds each group's score to its readiness.
 func (v *Views) score(ctx context.Context, in report.Input, status report.Status, r *report.Readiness) error {
 	var names []string
@@ -230,14 +248,18 @@ func (v *Views) score(ctx context.Context, in report.Input, status report.Status
 	if err != nil {
 		return err
 	}
+	loads, err := v.loads(ctx)
+	if err != nil {
+		return err
+	}
 	quality := shadow.Alarms(news, watchersOf(in, names))
 	for i := range r.Groups {
 		g := &r.Groups[i]
 		topo, _ := in.Estate.Facts.Group(g.Group)
 		k := slices.IndexFunc(status.Groups, func(s report.GroupStatus) bool { return s.Name == g.Group })
 		own := slices.DeleteFunc(slices.Clone(ops), func(o report.Operation) bool { return o.Group != g.Group })
-		score, deductions := report.Score(report.ScoreInput{Now: in.Now, Group: topo, Estate: &in.Estate.Facts, Status: status.Groups[k], Checks: g.Checks, Operations: own, Alarms: quality})
-		g.Score, g.Deductions = &score, deductions
+		score, deductions := report.Score(report.ScoreInput{Now: in.Now, Group: topo, Estate: &in.Estate.Facts, Status: status.Groups[k], Checks: g.Checks, Operations: own, Alarms: quality, Loads: loads})
+		g.Score, g.Deductions, g.Headroom = &score, deductions, report.MakeHeadroom(topo, &in.Estate.Facts, loads, in.Now)
 		if r.Score == nil || score < *r.Score {
 			r.Score = &score
 		}

@@ -24,6 +24,7 @@ type GroupReadiness struct {
 	Checks []Check `json:"checks"`
 
 	Score      *int        `json:"score,omitempty"`      // 0 to 100; nil when it was not reckoned
+	Headroom   *Headroom   `json:"headroom,omitempty"`   // of the first standby; nil when there is none, or the score was not reckoned
 	Deductions []Deduction `json:"deductions,omitempty"` // everything that was taken off, the gravest first
 }
 

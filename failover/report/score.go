@@ -27,10 +27,10 @@ type ScoreInput struct {
 	Group      topology.Group
 	Estate     *topology.Estate
 	Status     GroupStatus
-	Checks     []Check          // of MakeReadiness
-	Operations []Operation      // of the group, that ended
-	Alarms     shadow.Quality   // of the estate
-	Peaks      map[string]int64 // circuit → bits per second at the busiest hour of the last 28 days; nil: nobody measures
+	Checks     []Check        // of MakeReadiness
+	Operations []Operation    // of the group, that ended
+	Alarms     shadow.Quality // of the estate
+	Loads      *Loads         // at the busiest hour of the last 28 days; nil: nobody measures
 }
 
 // Points of the deductions, and what several of one sort cost together at most.
@@ -183,25 +183,63 @@ func fates(in ScoreInput) []Deduction {
 	return capped(out, mostFate)
 }
 
-// headroom takes off when the first standby would be full at the busiest hour, or when
-// nobody knows.
-func headroom(in ScoreInput) []Deduction {
-	best := others(in.Group)
+// Headroom is the room of the first standby at the busiest hour of the last 28 days.
+type Headroom struct {
+	Standby string    `json:"standby"`
+	Known   bool      `json:"known"`
+	Bits    int64     `json:"bits,omitzero"` // a second that it would carry: the busiest hours of home and its own, as if they were one
+	Room    int64     `json:"room,omitzero"` // bits a second that it has
+	Hour    time.Time `json:"hour,omitzero"` // the busiest hour of the busiest of them
+	Why     string    `json:"why,omitzero"`  // why it is not known
+}
+
+// Says tells it in a sentence.
+func (h Headroom) Says() string {
+	if !h.Known {
+		return "whether " + h.Standby + " has room at the busiest hour is not known: " + h.Why
+	}
+	return fmt.Sprintf("at the busiest hour of the last 28 days (%s) %s would carry %d of %d Mbit/s", h.Hour.UTC().Format("Mon 2006-01-02 15:04Z"), h.Standby, h.Bits/1_000_000, h.Room/1_000_000)
+}
+
+// MakeHeadroom reckons the room of a group's first standby; nil for a group without
+// one.
+func MakeHeadroom(g topology.Group, est *topology.Estate, l *Loads, now time.Time) *Headroom {
+	best := others(g)
 	if len(best) == 0 {
 		return nil
 	}
-	c, _ := in.Estate.Circuit(best[0])
-	load, known := int64(0), in.Peaks != nil && c.Bandwidth > 0
-	for _, name := range append(slices.Clone(in.Group.Home()), best[0]) {
-		n, measured := in.Peaks[name]
-		load, known = load+n, known && measured
+	h := &Headroom{Standby: best[0], Known: true}
+	c, _ := est.Circuit(best[0])
+	if h.Room = int64(c.Bandwidth) * 1_000_000; h.Room == 0 {
+		h.Known, h.Why = false, "the bandwidth of "+best[0]+" is not known"
+		return h
 	}
-	room := int64(c.Bandwidth) * 1_000_000
+	most := int64(-1)
+	for _, name := range append(slices.Clone(g.Home()), best[0]) {
+		one, why := l.peak(name, now)
+		if why != "" {
+			h.Known, h.Why = false, why
+			return h
+		}
+		h.Bits += one.Bits
+		if one.Bits > most {
+			most, h.Hour = one.Bits, one.Hour
+		}
+	}
+	return h
+}
+
+// headroom takes off when the first standby would be full at the busiest hour, or when
+// nobody knows.
+func headroom(in ScoreInput) []Deduction {
+	h := MakeHeadroom(in.Group, in.Estate, in.Loads, in.Now)
 	switch {
-	case !known:
-		return []Deduction{{"headroom-not-measured", pointsNotMeasured, "whether " + best[0] + " has room at the busiest hour is not measured", "look at the circuits' BitsInPerSecond and BitsOutPerSecond of the last 28 days"}}
-	case load > room:
-		return []Deduction{{"headroom", pointsFull, fmt.Sprintf("at the busiest hour of the last 28 days %s would carry %d of %d Mbit/s", best[0], load/1_000_000, room/1_000_000), "give " + best[0] + " more bandwidth"}}
+	case h == nil:
+		return nil
+	case !h.Known:
+		return []Deduction{{"headroom-not-measured", pointsNotMeasured, h.Says(), "give the identity Microsoft.Insights/metrics/read on the circuits (erfailover check --permissions), or look at BitsInPerSecond and BitsOutPerSecond by hand"}}
+	case h.Bits > h.Room:
+		return []Deduction{{"headroom", pointsFull, h.Says(), "give " + h.Standby + " more bandwidth"}}
 	}
 	return nil
 }
@@ -276,6 +314,9 @@ func (r Readiness) Text() string {
 		fmt.Fprintf(&b, "\n%s: %d of 100\n", g.Group, *g.Score)
 		if len(g.Deductions) == 0 {
 			b.WriteString("  nothing is taken off\n")
+		}
+		if g.Headroom != nil && g.Headroom.Known {
+			fmt.Fprintf(&b, "  room  %s\n", g.Headroom.Says())
 		}
 		for _, d := range g.Deductions {
 			fmt.Fprintf(&b, "  -%-3d %-22s %s\n       do: %s\n", d.Points, d.Code, d.Text, d.Lift)

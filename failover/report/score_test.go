@@ -25,9 +25,17 @@ func ready() ScoreInput {
 		Now: night, Estate: est, Group: topology.Group{Name: "east", Tiers: [][]string{{"a"}, {"b"}, {"c"}}},
 		Status: GroupStatus{Circuits: []health.Belief{{Circuit: "a", State: health.Healthy}, {Circuit: "b", State: health.Healthy}, {Circuit: "c", State: health.Healthy}}},
 		Checks: []Check{{Name: "can-move", OK: true}}, Operations: []Operation{op("1", "b", 20), op("2", "c", 30)},
-		Peaks:  map[string]int64{"a": 400_000_000, "b": 100_000_000, "c": 0},
+		Loads:  loads(map[string]int64{"a": 400_000_000, "b": 100_000_000, "c": 0}),
 		Alarms: shadow.Quality{Incidents: []shadow.Incident{{Circuit: "a", Alarms: []shadow.Alarm{{Observer: "metric", Said: shadow.First}}}}},
 	}
+}
+
+func loads(bits map[string]int64) *Loads {
+	l := &Loads{At: night, Circuits: map[string]Load{}}
+	for name, n := range bits {
+		l.Circuits[name] = Load{Bits: n, Hour: night.Add(-5 * time.Hour), Hours: 600, At: night}
+	}
+	return l
 }
 
 // TestScore: each thing that can be wrong costs what it costs, and is told.
@@ -55,9 +63,12 @@ func TestScore(t *testing.T) {
 				in.Estate.Circuits[i].Provider, in.Estate.Circuits[i].Site, in.Estate.Circuits[i].Shares = "P", "S", []string{"duct"}
 			}
 		}, 84, "shared-fate shared-fate shared-fate"},
-		{"not measured", func(in *ScoreInput) { in.Peaks = nil }, 95, "headroom-not-measured"},
-		{"one of two not measured", func(in *ScoreInput) { delete(in.Peaks, "a") }, 95, "headroom-not-measured"},
-		{"full", func(in *ScoreInput) { in.Peaks["a"] = 950_000_000 }, 85, "headroom"},
+		{"not measured", func(in *ScoreInput) { in.Loads = nil }, 95, "headroom-not-measured"},
+		{"one of two not measured", func(in *ScoreInput) { delete(in.Loads.Circuits, "a") }, 95, "headroom-not-measured"},
+		{"measured long ago", func(in *ScoreInput) { in.Now = in.Now.Add(73 * time.Hour) }, 95, "headroom-not-measured"},
+		{"measured for a few hours", func(in *ScoreInput) { in.Loads.Circuits["a"] = Load{Hours: 23, At: in.Now} }, 95, "headroom-not-measured"},
+		{"bandwidth unknown", func(in *ScoreInput) { in.Estate.Circuits[1].Bandwidth = 0 }, 95, "headroom-not-measured"},
+		{"full", func(in *ScoreInput) { in.Loads = loads(map[string]int64{"a": 950_000_000, "b": 100_000_000}) }, 85, "headroom"},
 		{"the other way", func(in *ScoreInput) { in.Operations[0].Symmetry = record.Asymmetric }, 90, "reverse-path"},
 		{"the other way unseen", func(in *ScoreInput) { in.Operations[0].Symmetry = record.Unproven }, 95, "reverse-path"},
 		{"an alarm that never came", func(in *ScoreInput) { in.Alarms.Untested = []string{"b", "elsewhere"} }, 95, "alarm-never-fired"},
@@ -89,7 +100,7 @@ func TestScore(t *testing.T) {
 // TestScoreIsNeverBelowZero: an estate in ruins is 0.
 func TestScoreIsNeverBelowZero(t *testing.T) {
 	in := ready()
-	in.Operations, in.Peaks = nil, nil
+	in.Operations, in.Loads = nil, nil
 	for _, name := range []string{"can-move", "acts", "not-stopped", "evidence", "weights-at-rest", "no-drift", "discovered"} {
 		in.Checks = append(in.Checks, Check{Name: name, Text: "bad"})
 	}

@@ -35,6 +35,7 @@ type readyGroup struct {
 	Name, Key string
 	Level     level
 	Score     string
+	Room      string // at the busiest hour, when it is known
 	Off       []report.Deduction
 }
 
@@ -89,6 +90,9 @@ func (v *readyView) take(got report.Readiness) {
 		}
 		if !g.Ready || points(g) < wellEnough {
 			row.Level = warn
+		}
+		if g.Headroom != nil && g.Headroom.Known {
+			row.Room = prose(g.Headroom.Says())
 		}
 		for _, d := range g.Deductions {
 			d.Text, d.Lift = prose(d.Text), prose(d.Lift)
