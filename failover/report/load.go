@@ -55,8 +55,8 @@ func Busiest(series []executor.Series, at time.Time) Load {
 		}
 	}
 	out.Hours = len(hours)
-	for _, direction := range sums {
-		for hour, bits := range direction {
+	for _, direction := range sums { // order-free: of two equal hours the earlier counts
+		for hour, bits := range direction { // order-free: the same
 			if n := int64(bits); n > out.Bits || (n == out.Bits && hour.Before(out.Hour)) || out.Hour.IsZero() {
 				out.Bits, out.Hour = n, hour
 			}
