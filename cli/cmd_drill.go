@@ -113,7 +113,7 @@ func showDrill(s screen, v drill.View) {
 	s.line("  schedule   %s (%s)", clean(v.Schedule), clean(v.Timezone))
 	s.line("  hold %s, limit %s, notice %s", ms(v.HoldMS), ms(v.LimitMS), ms(v.AnnounceMS))
 	if v.Calendars != "" {
-		s.line("  %s", s.paint(red, "a blackout calendar cannot be read: "+clean(v.Calendars)))
+		s.line("  %s", s.paint(red, "blackout calendars: "+clean(v.Calendars)))
 	}
 	for _, f := range v.Blocked {
 		s.line("  %s", s.paint(yellow, "blocked by "+clean(f.By)+": "+clean(f.Reason)))

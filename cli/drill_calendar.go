@@ -26,6 +26,7 @@ const hostsVariable = "ERFAILOVER_CALENDAR_HOSTS"
 const (
 	calendarFresh = 15 * time.Minute // one that was fetched
 	fileFresh     = time.Minute      // a file, and any failure
+	calendarStale = 24 * time.Hour   // the copy of one that cannot be fetched any more
 )
 
 // calendars reads blackout calendars. What it keeps in memory only saves work.
@@ -40,6 +41,8 @@ type keptCalendar struct {
 	until    time.Time
 	blackout drill.Blackout
 	err      error
+	at       time.Time // when the copy was fetched
+	old      string    // why the copy is used; "" for one that was just fetched
 }
 
 // calendarName is how people and logs know a calendar: its file, its variable, or its
@@ -51,16 +54,17 @@ func calendarName(drillName string, i int, c config.Secret) string {
 	return fmt.Sprintf("%s.calendars[%d]", drillName, i)
 }
 
-// read returns a calendar as it is now.
-func (c *calendars) read(ctx context.Context, name string, from config.Secret, zone *time.Location) (drill.Blackout, error) {
+// read returns a calendar as it is now. One that cannot be fetched is a day old at
+// most, and old says so.
+func (c *calendars) read(ctx context.Context, name string, from config.Secret, zone *time.Location, now time.Time) (b drill.Blackout, old string, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	key := string(from) + " " + zone.String()
-	if k, ok := c.kept[key]; ok && time.Now().Before(k.until) {
-		return k.blackout, k.err
+	if k, ok := c.kept[key]; ok && now.Before(k.until) {
+		return k.blackout, k.old, k.err
 	}
 	text, fresh, err := c.fetch(ctx, from)
-	k := keptCalendar{err: err}
+	k, before := keptCalendar{err: err, at: now}, c.kept[key]
 	if err == nil {
 		k.blackout, k.err = drill.ParseBlackout(name, text, zone)
 	} else {
@@ -68,13 +72,16 @@ func (c *calendars) read(ctx context.Context, name string, from config.Secret, z
 	}
 	if k.err != nil {
 		fresh = fileFresh
+		if !before.at.IsZero() && before.err == nil && now.Sub(before.at) < calendarStale {
+			k = keptCalendar{blackout: before.blackout, at: before.at, old: fmt.Sprintf("%v; the copy of %s is used, until it is a day old", k.err, before.at.UTC().Format("2006-01-02 15:04Z"))}
+		}
 	}
-	k.until = time.Now().Add(fresh)
+	k.until = now.Add(fresh)
 	if c.kept == nil {
 		c.kept = map[string]keptCalendar{}
 	}
 	c.kept[key] = k
-	return k.blackout, k.err
+	return k.blackout, k.old, k.err
 }
 
 func (c *calendars) fetch(ctx context.Context, from config.Secret) ([]byte, time.Duration, error) {

@@ -29,16 +29,19 @@ func (p *parts) drillSpecs(ctx context.Context) ([]drill.Spec, error) {
 			continue
 		}
 		hours := drill.Hours{Name: name, Jitter: p.config.Drills[name].Jitter, Whole: spec.Limit, Windows: p.config.Drills[name].Windows, Blocked: p.config.Drills[name].Blocked}
-		var blind []string
+		var blind, old []string
 		for i, c := range p.config.Drills[name].Calendars {
-			b, err := p.calendars.read(ctx, calendarName(name, i, c), c, spec.Calendar.Zone())
+			b, copied, err := p.calendars.read(ctx, calendarName(name, i, c), c, spec.Calendar.Zone(), p.clock.Now())
 			if err != nil {
 				blind = append(blind, err.Error())
 				continue
 			}
+			if copied != "" {
+				old = append(old, copied)
+			}
 			hours.Blackout = append(hours.Blackout, b)
 		}
-		spec.Calendar, spec.Blind = spec.Calendar.Within(hours), strings.Join(blind, "; ")
+		spec.Calendar, spec.Blind, spec.Copied = spec.Calendar.Within(hours), strings.Join(blind, "; "), strings.Join(old, "; ")
 		out = append(out, spec)
 	}
 	return out, errors.Join(errs...)

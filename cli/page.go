@@ -3,7 +3,9 @@ package cli
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -15,6 +17,7 @@ import (
 	"erfailover/failover/drill"
 	"erfailover/failover/fault"
 	"erfailover/failover/record"
+	"erfailover/failover/shadow"
 	"erfailover/handlers"
 	"erfailover/handlers/page"
 )
@@ -29,7 +32,7 @@ func (p *parts) withPage(o handlers.Options) handlers.Options {
 	mode := o.Auth.Mode
 	dash, err := page.New(page.Options{
 		Look: p.look, Operation: o.Views.Operation, Plan: p.planned, Journal: p.journal(), API: api, Now: o.Now, Sees: seen,
-		Ready: o.Views.Readiness, Drills: p.rehearsals,
+		Ready: o.Views.Readiness, Drills: p.rehearsals, Graded: p.graded(o.Views),
 		AskName: mode == handlers.ModeFunctionKey || mode == handlers.ModeLoopback,
 	})
 	if err != nil {
@@ -58,6 +61,35 @@ func (p *parts) rehearsals(ctx context.Context) ([]page.Drill, error) {
 		out = append(out, d)
 	}
 	return out, err
+}
+
+// graded tells the page what past decisions were worth.
+func (p *parts) graded(views *handlers.Views) func(context.Context, func(string) bool) ([]page.Graded, error) {
+	const newest = 3
+	return func(ctx context.Context, sees func(string) bool) ([]page.Graded, error) {
+		names := slices.DeleteFunc(sortedKeys(p.config.Groups), func(n string) bool { return !sees(n) })
+		got, err := views.Shadow(ctx, names)
+		var out []page.Graded
+		for _, g := range got.Groups {
+			one, counts := page.Graded{Group: g.Group, Mode: "mode " + g.Mode}, map[shadow.Grade]int{}
+			for _, c := range g.Cases {
+				counts[c.Grade]++
+			}
+			for _, grade := range []shadow.Grade{shadow.Right, shadow.Saved, shadow.Harmful, shadow.TooLate, shadow.Open} {
+				if n := counts[grade]; n > 0 {
+					one.Counts += fmt.Sprintf("%s%d %s", map[bool]string{true: ", "}[one.Counts != ""], n, grade)
+				}
+			}
+			for i := len(g.Cases) - 1; i >= 0 && len(one.Newest) < newest; i-- {
+				one.Newest = append(one.Newest, page.GradedCase{Grade: string(g.Cases[i].Grade), Says: g.Cases[i].Says, At: g.Cases[i].BadAt})
+			}
+			if len(g.Regrets) > 0 && g.Regrets[0].RegretMS > 0 {
+				one.Regret = fmt.Sprintf("%s is regretted most: it has cost %s more than it brought, in %d cases. Try another rule with erfailover replay.", g.Regrets[0].Code, (time.Duration(g.Regrets[0].RegretMS) * time.Millisecond).Round(time.Second), g.Regrets[0].Cases)
+			}
+			out = append(out, one)
+		}
+		return out, err
+	}
 }
 
 // seen says which groups the caller of a page may see; nil for everything.

@@ -133,6 +133,7 @@ func FuzzParseBlackout(f *testing.F) {
 	f.Add(ics("DTSTART;VALUE=DATE:19700101", "RRULE:FREQ=DAILY;BYDAY=MO,-1FR;BYSETPOS=-1"))
 	f.Add(ics("DTSTART;TZID=Eastern Standard Time:20260104T010000", "DURATION:-PT1H", "EXDATE;VALUE=DATE:20260105"))
 	f.Add([]byte("BEGIN:VCALENDAR\r\nEND:VCALENDAR\r\n"))
+	f.Add([]byte("0;0=")) // the decoder panics
 	f.Fuzz(func(t *testing.T, text []byte) {
 		b, err := ParseBlackout("x", text, time.UTC)
 		if err != nil {

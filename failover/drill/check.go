@@ -82,7 +82,11 @@ func checks(d Document, in Input, start time.Time, groups []string) []Check {
 	if d.By == "" && in.Spec.Kind != Tabletop {
 		add("last run", LastUnwell, lastUnwell(d), "the last run left nothing behind")
 	}
-	add("calendars", Unreadable, in.Spec.Blind, "every blackout calendar was read")
+	read := "every blackout calendar was read"
+	if in.Spec.Copied != "" {
+		read = in.Spec.Copied
+	}
+	add("calendars", Unreadable, in.Spec.Blind, read)
 	add("signals", Signalled, blocked(d, in, groups), "nothing blocks it")
 	if len(groups) == 0 {
 		add("groups", policyCode(policy.BaselineUnknown), "the location of "+in.Spec.Group+"'s home circuit is not known yet", "")

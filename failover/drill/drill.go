@@ -36,6 +36,7 @@ type Spec struct {
 	Block     []Sign        // evidence that stops a start
 	Abort     []Sign        // evidence that ends a run at once
 	Blind     string        // why a blackout calendar cannot be read; "" when all can
+	Copied    string        // which of them are copies, and why; "" when all were fetched
 }
 
 // shortHold is the longest hold of an accelerated run.

@@ -22,7 +22,7 @@ type View struct {
 	Running     bool      `json:"running"`
 	Run         *Run      `json:"run,omitempty"`      // the one that is on, or what is known of the next
 	Blocked     []Flag    `json:"blocked,omitempty"`  // why no run begins now
-	Calendars   string    `json:"calendars,omitzero"` // why a blackout calendar cannot be read
+	Calendars   string    `json:"calendars,omitzero"` // why a blackout calendar cannot be read, or is a copy
 	Last        *Outcome  `json:"last,omitempty"`
 	History     []Outcome `json:"history,omitempty"` // newest first
 }
@@ -34,7 +34,7 @@ func MakeView(s Spec, d Document, schedule, zone string, now time.Time) View {
 	}
 	v := View{Name: s.Name, Group: s.Group, Kind: s.Kind, Phase: d.Phase, Says: says(s, d, now), Schedule: schedule, Timezone: zone, Next: d.Next, AnnouncedAt: d.AnnouncedAt,
 		HoldMS: s.hold(d.Run).Milliseconds(), LimitMS: s.Limit.Milliseconds(), AnnounceMS: s.Announce.Milliseconds(), ObjectiveMS: s.Objective.Milliseconds(),
-		Running: Running(d), Blocked: lapsed(d.Flags, now), Calendars: s.Blind, Last: d.Last, History: d.History}
+		Running: Running(d), Blocked: lapsed(d.Flags, now), Calendars: firstText(s.Blind, s.Copied), Last: d.Last, History: d.History}
 	if v.Running || d.By != "" {
 		run := d.Run
 		v.Run = &run

@@ -45,7 +45,7 @@ func TestBrowser(t *testing.T) {
 	for name, test := range map[string]func(*testing.T, tab){
 		"first screen": firstScreen, "calm": calmScreen, "order": giveOrder, "changed plan": changedPlan, "kill switch": killSwitch,
 		"planned move": plannedMove, "without script": withoutScript, "updates": updates, "stale server": staleServer, "old record": oldRecord,
-		"hostile texts": hostileTexts, "phone": phone, "many groups": manyGroups, "keyboard": keyboard,
+		"hostile texts": hostileTexts, "phone": phone, "drill order": orderDrill, "many groups": manyGroups, "keyboard": keyboard,
 	} {
 		t.Run(name, func(t *testing.T) {
 			ctx, shut := chromedp.NewContext(first)

@@ -16,6 +16,7 @@ import (
 	"erfailover/failover/policy"
 	"erfailover/failover/record"
 	"erfailover/failover/report"
+	"erfailover/failover/topology"
 )
 
 // maxForm bounds a form, in bytes.
@@ -36,6 +37,7 @@ type verb struct {
 var verbs = []verb{
 	{events.OrderFailover, "Fail over", "Moves the group's traffic off its circuit because that circuit is bad. You may override guards by name.", true, false, "", false},
 	{events.OrderSwitchover, "Switch over", "Moves the group's traffic as planned work. Every guard applies.", true, false, "", true},
+	{events.OrderEvacuate, "Evacuate", "Moves the group's traffic off everything at one peering location, or of one provider. Every guard applies.", true, false, "", true},
 	{events.OrderFailback, "Fail back", "Moves the group's traffic back to its home.", true, false, "", true},
 	{events.OrderApprove, "Approve", "Lets the waiting operation run its writes.", false, true, "", false},
 	{events.OrderCancel, "Cancel", "Ends what waits. Nothing is written.", false, true, "", false},
@@ -78,6 +80,7 @@ type orderView struct {
 	Key               string // the group, for the form; "" for the whole estate
 	Must              string // what has to be typed
 	Circuits          []choice
+	Places            []choice      // evacuate: what may be left
 	Guards            []findingView // that stand in the way and may be overridden by name
 	Asked             *asked
 	Running           *operationView // that is approved or cancelled
@@ -107,9 +110,9 @@ type planView struct {
 
 // asked is what the person has filled in.
 type asked struct {
-	To, Reason, Hours, Operation, Plan, Name, User, Key, At string
-	Overrides                                               []string
-	MakeHome                                                bool
+	To, From, Reason, Hours, Operation, Plan, Name, User, Key, At string
+	Overrides                                                     []string
+	MakeHome                                                      bool
 }
 
 // getOrder shows the form of an order.
@@ -198,6 +201,11 @@ func (s *server) order(w http.ResponseWriter, r *http.Request, q url.Values, the
 		sc.Group = label(g.Name)
 	}
 	sc.Order = newOrder(v, g, q, sc.Now)
+	if v.name == events.OrderEvacuate {
+		sc.Order.places(look.Estate, g)
+	} else {
+		sc.Order.Asked.From = ""
+	}
 	if status := then(&sc, v); status != 0 {
 		s.send(w, status, sc)
 	}
@@ -209,7 +217,7 @@ func newOrder(v verb, g report.GroupStatus, q url.Values, now time.Time) *orderV
 		o.Group, o.Must = "the whole estate", v.word
 	}
 	o.Asked = &asked{
-		To: q.Get("to"), Reason: strings.TrimSpace(q.Get("reason")), Hours: q.Get("hours"), Operation: q.Get("operation"), Plan: q.Get("plan"),
+		To: q.Get("to"), From: q.Get("from"), Reason: strings.TrimSpace(q.Get("reason")), Hours: q.Get("hours"), Operation: q.Get("operation"), Plan: q.Get("plan"),
 		Name: strings.TrimSpace(q.Get("name")), User: strings.TrimSpace(q.Get("user")), Key: q.Get("key"), At: q.Get("at"), Overrides: q["override"], MakeHome: q.Get("home") != "",
 	}
 	if o.Asked.Key == "" {
@@ -239,6 +247,32 @@ func newOrder(v verb, g report.GroupStatus, q url.Values, now time.Time) *orderV
 		}
 	}
 	return o
+}
+
+// places lists what a group may leave: the locations and the providers of its circuits,
+// those that carry its traffic first. The first is meant when none is named.
+func (o *orderView) places(est topology.Estate, g report.GroupStatus) {
+	var names []string
+	add := func(circuit string) {
+		c, _ := est.Circuit(circuit)
+		for _, n := range []string{c.Location, c.Provider} {
+			if n != "" && !slices.Contains(names, n) {
+				names = append(names, n)
+			}
+		}
+	}
+	for _, c := range g.Active {
+		add(c)
+	}
+	for _, b := range g.Circuits[:min(len(g.Circuits), 100)] {
+		add(b.Circuit)
+	}
+	if o.Asked.From == "" && len(names) > 0 {
+		o.Asked.From = names[0]
+	}
+	for _, n := range names {
+		o.Places = append(o.Places, choice{n, label(n), n == o.Asked.From})
+	}
 }
 
 // plan asks what the order would do and puts the answer, or the problem, on the
@@ -303,12 +337,13 @@ func (a *asked) order(v verb, group string) events.Order {
 	if by == "" {
 		by = "you"
 	}
-	return events.Order{Verb: v.name, Group: group, To: a.To, MakeHome: a.MakeHome && v.name == events.OrderSwitchover, By: by, Reason: a.Reason, Overrides: a.Overrides}
+	return events.Order{Verb: v.name, Group: group, To: a.To, From: a.From, MakeHome: a.MakeHome && v.name == events.OrderSwitchover, By: by, Reason: a.Reason, Overrides: a.Overrides}
 }
 
 // orderBody is what the API takes. A field that a verb does not take stays empty.
 type orderBody struct {
 	To        string    `json:"to,omitzero"`
+	From      string    `json:"from,omitzero"`
 	MakeHome  bool      `json:"make_home,omitzero"`
 	Operation string    `json:"operation,omitzero"`
 	Plan      string    `json:"plan,omitzero"`
@@ -324,7 +359,7 @@ func (s *server) sendOrder(w http.ResponseWriter, r *http.Request, sc *screen, v
 	body := orderBody{Reason: o.Asked.Reason}
 	switch {
 	case v.moves:
-		body.To, body.Overrides = o.Asked.To, o.Asked.Overrides
+		body.To, body.From, body.Overrides = o.Asked.To, o.Asked.From, o.Asked.Overrides
 		body.MakeHome = o.Asked.MakeHome && v.name == events.OrderSwitchover
 		body.NotBefore = o.At
 	case v.decide:

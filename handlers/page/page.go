@@ -76,6 +76,9 @@ type Options struct {
 	// about them is asked for; without one the screen leaves it out.
 	Ready  ReadyFunc
 	Drills func(ctx context.Context) ([]Drill, error)
+	// Graded tells what past decisions of the groups that the caller sees were worth;
+	// nil: the screen leaves it out.
+	Graded func(ctx context.Context, sees func(group string) bool) ([]Graded, error)
 	// API takes the orders.
 	API http.Handler
 	// AskName says that the caller names itself in the form, because a shared key or
@@ -183,6 +186,8 @@ func (s *server) route(r *http.Request) (http.HandlerFunc, bool) {
 			return s.getOrder, true
 		case q.Get("operation") != "":
 			return s.getOperation, true
+		case q.Get("act") != "":
+			return s.getDrill, true
 		case q.Has("ready"):
 			return s.getReady, true
 		case q.Has("journal"):
@@ -193,6 +198,8 @@ func (s *server) route(r *http.Request) (http.HandlerFunc, bool) {
 		return s.getEstate, true
 	case r.URL.Path == Base+"plan" && r.Method == http.MethodPost:
 		return s.postPlan, true
+	case r.URL.Path == Base+"drill" && r.Method == http.MethodPost:
+		return s.postDrill, true
 	case r.URL.Path == Base+"order" && r.Method == http.MethodPost:
 		return s.postOrder, true
 	}
@@ -228,6 +235,7 @@ type screen struct {
 	Journal   *journalView
 	Ready     *readyView
 	Order     *orderView
+	Drill     *drillView
 	Problem   *problemView
 	Told      string // the order that was just taken; "" for none
 
@@ -253,6 +261,9 @@ func (s *server) newScreen(r *http.Request, kind, title string) screen {
 		if r.URL.Query().Get("told") == string(v.name) {
 			sc.Told = v.label
 		}
+	}
+	if word := toldDrill(r.URL.Query().Get("told")); word != "" {
+		sc.Told = word
 	}
 	return sc
 }

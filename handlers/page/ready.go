@@ -27,7 +27,22 @@ type readyView struct {
 	Level  level
 	Says   string
 	Groups []readyGroup
+	Graded []Graded
 	Drills []Drill
+}
+
+// Graded is what past decisions of a group were worth.
+type Graded struct {
+	Group, Mode string
+	Counts      string // "3 right, 1 harmful"; "" for none
+	Newest      []GradedCase
+	Regret      string // the guard or cause that is regretted most; "" for none
+}
+
+// GradedCase is one past decision.
+type GradedCase struct {
+	Grade, Says string
+	At          time.Time
 }
 
 // readyGroup is one group's score with everything that was taken off it.
@@ -58,6 +73,20 @@ func (s *server) getReady(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		v.take(got)
+	}
+	if s.Graded != nil {
+		got, err := s.Graded(r.Context(), sees)
+		if err != nil {
+			s.failed(w, r, "The past decisions cannot be graded", err)
+			return
+		}
+		for _, g := range got {
+			g.Group, g.Mode, g.Counts, g.Regret = label(g.Group), label(g.Mode), prose(g.Counts), prose(g.Regret)
+			for i := range g.Newest {
+				g.Newest[i].Grade, g.Newest[i].Says = label(g.Newest[i].Grade), prose(g.Newest[i].Says)
+			}
+			v.Graded = append(v.Graded, g)
+		}
 	}
 	if s.Drills != nil {
 		list, err := s.Drills(r.Context())
