@@ -163,6 +163,7 @@ func (p *parts) drillEvidence(ctx context.Context, in *drill.Input, d drill.Docu
 			}
 		}
 	}
+	p.drillCounters(ctx, in, d)
 	if d.Phase != drill.Returning && d.Early == "" && in.Now.Before(d.Deadline) {
 		return nil
 	}
@@ -177,4 +178,23 @@ func (p *parts) drillEvidence(ctx context.Context, in *drill.Input, d drill.Docu
 		}
 	}
 	return nil
+}
+
+// drillCounters reads the byte counters of the circuits that a run leaves and of those
+// that take over. One that cannot be read is left out.
+func (p *parts) drillCounters(ctx context.Context, in *drill.Input, d drill.Document) {
+	names := drill.Watched(d.Run)
+	var refs []executor.Ref
+	var which []string
+	for _, name := range names {
+		if c, ok := in.Estate.Circuit(name); ok {
+			refs, which = append(refs, executor.Ref{Kind: executor.RefTraffic, ID: c.ID}), append(which, name)
+		}
+	}
+	in.Counters = map[string]record.TrafficReading{}
+	for i, got := range p.engine.Network.Read(ctx, refs) {
+		if got.Err == nil && got.Traffic != nil {
+			in.Counters[which[i]] = record.TrafficReading{At: got.At, Bytes: *got.Traffic}
+		}
+	}
 }

@@ -119,6 +119,7 @@ type Run struct {
 	Probes      []Proof   `json:"probes,omitempty"`   // what probes said of the standby when the hold ended
 	During      []Rest    `json:"during,omitempty"`   // the weights while traffic was held
 	After       []Rest    `json:"after,omitempty"`    // the weights at the end, read afresh
+	Traffic     []Sample  `json:"traffic,omitempty"`  // byte counters along the run, at most 60 looks a circuit
 }
 
 // LegState is where one group of a drill stands.
@@ -236,6 +237,7 @@ type Input struct {
 	Ops      map[string]*record.Operation        // ended operations of the legs
 	Previews map[string]Preview                  // what the order would do, by group; at the start
 	Returns  map[string]int                      // fresh observers that each group asks for before traffic goes home
+	Counters map[string]record.TrafficReading    // byte counters of the circuits concerned, read just now; while a run is on
 	Fresh    map[string]executor.ConnectionState // the connections of Undo, read just now; at the end
 }
 

@@ -246,7 +246,7 @@ func span(ms int64) string {
 // image and no style from anywhere. It prints in black and white.
 func (r Report) HTML() ([]byte, error) {
 	var b bytes.Buffer
-	if err := pageTemplate().Execute(&b, map[string]any{"R": r, "Run": r.Run, "O": r.Outcome, "Weights": r.weights(), "Line": r.line(), "Class": class(r.Outcome.Result)}); err != nil {
+	if err := pageTemplate().Execute(&b, map[string]any{"R": r, "Run": r.Run, "O": r.Outcome, "Weights": r.weights(), "Line": r.line(), "Slices": r.slices(), "Class": class(r.Outcome.Result)}); err != nil {
 		return nil, &fault.Error{Op: "write report", Target: r.Name, Kind: fault.Internal, Err: err}
 	}
 	return b.Bytes(), nil
@@ -280,6 +280,8 @@ func pageTemplate() *template.Template {
 		},
 		"clock": func(t time.Time) string { return t.UTC().Format("15:04:05Z") },
 		"span":  span,
+		"shift": func(x float64) string { return fmt.Sprintf("%.1f", 20+x) },
+		"drop":  func(y float64) string { return fmt.Sprintf("%.1f", 16+y) },
 		"coord": func(x float64) string { return fmt.Sprintf("%.1f", x) },
 		"below": func(row int) int { return 44 + 28*row },
 		"yes":   func(p Proven) string { return map[Proven]string{Seen: "good", NotSeen: "bad", NotRead: "soft"}[p] },

@@ -67,6 +67,13 @@ footer{margin-top:2rem;color:var(--soft);font-size:.86rem}
 {{range .Run.Evidence}}<tr><td>{{.What}}</td><td>{{plain .Group}}</td><td class="{{yes .Found}}"><strong>{{.Found}}</strong></td><td>{{plain .Text}}</td></tr>
 {{else}}<tr><td colspan="4">Nothing: it did not come so far.</td></tr>
 {{end}}</tbody></table>
+{{with .Slices}}<h2>Traffic on each circuit</h2>
+<p class="soft">Bits in and out a second between two looks at the byte counters, all to the same scale.</p>
+{{range .}}<div class="draw"><svg viewBox="0 0 930 92" role="img" aria-label="{{plain .Text}}"><rect x="20" y="16" width="800" height="60" fill="#f3f6f8"/>
+{{range .Bars}}<rect x="{{shift .X}}" y="{{drop .Y}}" width="{{coord .W}}" height="{{coord .H}}" fill="#1f5f99"/>{{end}}
+{{range .Marks}}<line x1="{{shift .X}}" x2="{{shift .X}}" y1="16" y2="80" stroke="#8a5300" stroke-dasharray="4 3"/><text class="soft" x="{{shift .X}}" y="90">{{.Name}}</text>{{end}}
+<text x="20" y="11">{{plain .Circuit}}</text><text class="soft" x="826" y="26">{{.Most}}</text></svg></div>
+<p>{{plain .Text}}.</p>{{end}}{{end}}
 {{with .Weights}}<h2>Weights before, during and after</h2>
 <table><thead><tr><th scope="col">connection</th><th scope="col">circuit</th><th scope="col">before</th><th scope="col">during</th><th scope="col">after</th><th scope="col">as before?</th></tr></thead><tbody>
 {{range .}}<tr><td>{{plain .Connection}}<br><span class="soft">{{plain .Group}}</span></td><td>{{plain .Circuit}}</td><td class="n">{{.Before}}</td><td class="n">{{.During}}</td><td class="n">{{.After}}</td><td>{{if .Same}}<strong class="good">yes</strong>{{else if .Taken}}<strong>the incident's</strong>{{else}}<strong class="bad">no</strong>{{end}}</td></tr>

@@ -20,6 +20,9 @@ const keptHistory = 24
 func Step(d Document, in Input) (Document, []events.Order, *Ended) {
 	d.Schema, d.Name = record.Schema, in.Spec.Name
 	d.Flags = lapsed(d.Flags, in.Now)
+	if Running(d) {
+		d.Traffic = sampled(d.Traffic, d.Run, in.Counters)
+	}
 	switch d.Phase {
 	case Announced:
 		return announced(d, in)
