@@ -14,7 +14,7 @@ import (
 func TestNoMessage(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	r.configure("all: 1h", "all: 3m",
+	r.configure("all: 1h, monitor: false", "all: 3m",
 		`authority: "https://login.example"}`, `authority: "https://login.example", metrics: "`+r.face.URL+`", metricsAudience: "https://metrics.example"}`)
 	r.arm.SetWord(circuitID("ashburn"), &sim.Word{Silent: true}) // Resource Health says nothing: the metric is the second observer
 	r.atRest()
