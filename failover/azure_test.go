@@ -26,9 +26,12 @@ type azure struct {
 	running  map[string]*landing
 	puts     map[string]int
 	log      []string
-	sessions map[string]bool     // "circuit link" → BGP up; missing means up
-	stalled  map[string]bool     // circuits on which no traffic is counted
-	noRoutes map[string]bool     // gateways that learn nothing
+	sessions map[string]bool // "circuit link" → BGP up; missing means up
+	stalled  map[string]bool // circuits on which no traffic is counted
+	noRoutes map[string]bool // gateways that learn nothing
+	drained  map[string]bool // "ashburn primary": AS 12076 stands eight times before its routes
+	asks     map[executor.QuestionKind]int
+	untold   bool                // links' tables do not show that a link is drained; gateways do
 	prefixes map[string][]string // what a circuit announces; unless told, 10.0.0.0/8
 	mbps     map[string]int64    // what a circuit carries; unless told, next to nothing
 	faults   []string            // taken one by one, by the writes that begin
@@ -54,7 +57,7 @@ var _ executor.Network = (*azure)(nil)
 
 func newAzure(c *clock, est topology.Estate, weights map[string]int32) *azure {
 	a := &azure{clock: c, est: est, conns: map[string]*executor.ConnectionState{}, running: map[string]*landing{}, puts: map[string]int{},
-		sessions: map[string]bool{}, stalled: map[string]bool{}, noRoutes: map[string]bool{}, prefixes: map[string][]string{}, mbps: map[string]int64{}, land: 20 * time.Second}
+		sessions: map[string]bool{}, stalled: map[string]bool{}, noRoutes: map[string]bool{}, prefixes: map[string][]string{}, drained: map[string]bool{}, asks: map[executor.QuestionKind]int{}, mbps: map[string]int64{}, land: 20 * time.Second}
 	for _, k := range est.Connections {
 		a.conns[k.ID] = &executor.ConnectionState{ID: k.ID, Gateway: k.Gateway, Circuit: k.Circuit, Weight: weights[k.ID], Provisioning: "Succeeded", Status: "Connected", Rest: "r-" + short(k.ID)}
 	}
@@ -262,6 +265,7 @@ func (a *azure) begin(w executor.Write) executor.Begun {
 func (a *azure) Ask(_ context.Context, qs []executor.Question) []executor.Begun {
 	out := make([]executor.Begun, len(qs))
 	for i, q := range qs {
+		a.asks[q.Kind]++
 		if a.down {
 			out[i] = executor.Begun{Outcome: executor.Unknown, Err: a.unavailable()}
 			continue
@@ -285,7 +289,10 @@ func (a *azure) answer(q executor.Question) *executor.Answer {
 		ans.Peers = []executor.Peer{p}
 	case executor.AskRoutes:
 		if !a.noRoutes[short(q.Target)] {
-			ans.Routes = []executor.Route{{Network: "10.0.0.0/8", Origin: "EBgp"}}
+			ans.Routes = []executor.Route{{Network: "10.0.0.0/8", Origin: "EBgp", ASPath: "12076-65001"}}
+			for range a.drained {
+				ans.Routes = append(ans.Routes, executor.Route{Network: "10.0.0.0/8", Origin: "EBgp", ASPath: strings.Repeat("12076-", 9) + "65001"})
+			}
 		}
 	case executor.AskTable:
 		name := a.est.CircuitOf(q.Target)
@@ -297,6 +304,9 @@ func (a *azure) answer(q executor.Question) *executor.Answer {
 			list = nil
 		}
 		ans.Routes = []executor.Route{{Network: "10.200.0.0/16", ASPath: "65515"}}
+		if a.drained[name+" "+q.Link] && !a.untold {
+			ans.Routes[0].ASPath = strings.Repeat("12076 ", 8) + "65515"
+		}
 		for _, p := range list {
 			ans.Routes = append(ans.Routes, executor.Route{Network: p, ASPath: "65001"})
 		}

@@ -225,7 +225,7 @@ func (r *run) beat(ctx context.Context, name string) (time.Time, error) {
 // wants returns when a group with something running wants attention.
 func wants(g record.Group, now time.Time) time.Time {
 	var at time.Time
-	for _, s := range g.Reads {
+	for _, s := range slices.Concat(g.Reads, g.Drains) {
 		at = sooner(at, later(s.NotBefore, now))
 	}
 	if len(g.Scheduled) > 0 {

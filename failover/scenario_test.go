@@ -187,6 +187,13 @@ func (s *scene) run(t *testing.T, d *datadriven.TestData) string {
 		return "ok"
 	case "cuts": // what levers have cut, in Azure
 		return s.azure.cuts()
+	case "asks": // slow reads that were begun since the last time
+		var out []string
+		for _, k := range slices.Sorted(maps.Keys(s.azure.asks)) {
+			out = append(out, fmt.Sprint(k, " ", s.azure.asks[k]))
+		}
+		clear(s.azure.asks)
+		return strings.Join(out, ", ")
 	case "weights":
 		return s.weights()
 	case "status":
@@ -474,6 +481,12 @@ func (s *scene) cmdAzure(d *datadriven.TestData) string {
 			}
 		case "session":
 			s.azure.sessions[strings.ReplaceAll(a.Vals[0], "/", " ")] = d.CmdArgs[i+1].Vals[0] == "up"
+		case "drain": // drain=ashburn/primary: Microsoft drains a link for maintenance
+			s.azure.drained[strings.ReplaceAll(a.Vals[0], "/", " ")] = true
+		case "undrain":
+			delete(s.azure.drained, strings.ReplaceAll(a.Vals[0], "/", " "))
+		case "untold": // a link's table does not show that the link is drained
+			s.azure.untold = true
 		case "stall":
 			s.azure.stalled[a.Vals[0]] = true
 		case "announce": // announce=chicago prefixes=(10.1.0.0/16,10.2.0.0/16)

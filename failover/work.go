@@ -184,6 +184,9 @@ func (w *work) beat(ctx context.Context) error {
 	if err := w.resumeReads(ctx); err != nil {
 		return err
 	}
+	if err := w.resumeDrains(ctx); err != nil {
+		return err
+	}
 	w.lookAtWeights(ctx, w.stale())
 	w.closeIntents(ctx)
 	w.expire()
@@ -221,6 +224,7 @@ func (w *work) beat(ctx context.Context) error {
 	if w.running() {
 		return w.operate(ctx)
 	}
+	w.askDrain(ctx, v.Reads)
 	w.ask(ctx, append(v.Reads, w.unread()...))
 	if err := w.measure(ctx); err != nil {
 		return err

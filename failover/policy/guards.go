@@ -179,6 +179,9 @@ func unconfirmed(in Input, v *Verdict) ([]Finding, bool) {
 		if b.Rebutted {
 			text += "; our own read of its sessions says otherwise"
 		}
+		if m := b.Maintenance; m != nil && !b.Explained && !in.Now.Before(m.Start) && in.Now.Before(orEver(m.End)) {
+			text += "; it is in maintenance"
+		}
 		return Finding{Code: Unconfirmed, Circuit: name, Text: text}, true
 	})
 }
@@ -195,7 +198,7 @@ func explained(in Input, v *Verdict) ([]Finding, bool) {
 		case b.State == health.Down || !b.Explained:
 			return Finding{}, false
 		case b.Maintenance != nil:
-			return Finding{Code: InMaintenance, Circuit: name, Text: name + " is in announced maintenance", Until: b.Maintenance.End}, true
+			return Finding{Code: InMaintenance, Circuit: name, Text: name + " is in maintenance", Until: b.Maintenance.End}, true
 		}
 		return Finding{Code: UserInitiated, Circuit: name, Text: "the customer's own act explains it"}, true
 	})

@@ -72,7 +72,7 @@ func quietReasons(in Input) []Finding {
 		b := in.View.Circuits[name]
 		switch {
 		case b.Explained && b.Maintenance != nil:
-			out = append(out, Finding{Code: InMaintenance, Circuit: name, Text: name + " is in announced maintenance; what is reported bad is explained by it", Until: b.Maintenance.End})
+			out = append(out, Finding{Code: InMaintenance, Circuit: name, Text: name + " is in maintenance; what is reported bad is explained by it", Until: b.Maintenance.End})
 		case b.Explained:
 			out = append(out, Finding{Code: UserInitiated, Circuit: name, Text: "what is reported bad on " + name + " was caused by the customer"})
 		case b.State == health.Degraded && slices.Contains(in.History.Active, name):

@@ -106,6 +106,7 @@ type Group struct {
 	Intents    []OpenIntent              `json:"intents,omitempty"` // writes of superseded operations that may still land
 	Told       map[string]time.Time      `json:"told,omitempty"`    // by gateway: Azure said not to come back before, to an operation that is over
 	Reads      []SlowRead                `json:"reads,omitempty"`
+	Drains     []SlowRead                `json:"drains,omitempty"`    // whether a circuit in doubt is drained for maintenance; apart from Reads, which an older version takes for reads of sessions
 	Orders     []Order                   `json:"orders,omitempty"`    // accepted, not yet judged
 	Scheduled  []Order                   `json:"scheduled,omitempty"` // accepted for a time to come, soonest first; at most MaxScheduled
 	Keys       map[string]Use            `json:"keys,omitempty"`      // idempotency keys of the last day
