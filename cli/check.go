@@ -37,6 +37,9 @@ that fails is a finding. Exit code 1 when something critical was found, or with
 --permissions when a right is missing that this configuration needs.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if rights && deep.on {
+				return &exitError{exitUsage, errors.New("--deep and --permissions are two different checks: give one of them")}
+			}
 			cfg, err := readConfig(path, cmd.ErrOrStderr())
 			if err != nil {
 				return err
@@ -62,7 +65,6 @@ that fails is a finding. Exit code 1 when something critical was found, or with
 	c.Flags().BoolVar(&rights, "permissions", false, "say instead which actions the identity holds, why each is needed, and the role that gives it")
 	c.Flags().BoolVar(&deep.on, "deep", false, "also look at sessions, ARP, route tables and route sets, which takes Azure a minute or more")
 	c.Flags().DurationVar(&deep.patience, "patience", deepPatience, "with --deep: the longest wait for one slow read")
-	c.MarkFlagsMutuallyExclusive("deep", "permissions")
 	c.Flags().StringVar(&format, "format", "text", "text, markdown, json or sarif")
 	return c
 }

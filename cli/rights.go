@@ -36,7 +36,7 @@ func neededRoles(cfg config.Config) map[report.Role]bool {
 	}
 	for _, d := range cfg.Drills {
 		out[report.RoleOperator] = out[report.RoleOperator] || d.Kind == config.DrillMove || d.Kind == config.DrillEvacuate
-		out[report.RoleDrill] = out[report.RoleDrill] || d.Kind == config.DrillDisconnect
+		out[report.RoleDrill] = out[report.RoleDrill] || d.Kind == config.DrillDisconnect || d.Kind == config.DrillLink
 	}
 	return out
 }

@@ -80,3 +80,50 @@ func TestDiscoverAndCheckTheDemoEstate(t *testing.T) {
 		}
 	}
 }
+
+// What the identity may do, by the program as it is shipped: an owner holds everything, a
+// reader lacks what moves traffic and is told the role that gives it. What only a check
+// in depth needs is named and never missed.
+func TestCheckPermissionsAtTheDesk(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	d.discover()
+	out, errs, code := d.run("check", "--permissions", "--config", "erfailover.yaml")
+	if code != 0 || strings.Contains(out, "NOT held") || !strings.Contains(out, "identity: managed identity, system-assigned") {
+		t.Errorf("an owner: exit %d\n%s%s", code, out, errs)
+	}
+	text, err := os.ReadFile(filepath.Join(d.dir, "erfailover.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	automatic := strings.ReplaceAll(string(text), "mode: observe", "mode: automatic")
+	if err := os.WriteFile(filepath.Join(d.dir, "automatic.yaml"), []byte(automatic), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	d.arm.SetGrants(sim.Grant{Scope: "/subscriptions/" + sim.DemoSubscription + "/resourceGroups/net", Actions: []string{"*/read", "Microsoft.Network/virtualNetworkGateways/getlearnedroutes/action"}})
+	if out, errs, code := d.run("check", "--permissions", "--config", "erfailover.yaml"); code != 0 || !strings.Contains(out, "NOT held     Microsoft.Network/virtualNetworkGateways/getbgppeerstatus/action\n             for check --deep") {
+		t.Errorf("a reader who only observes: exit %d\n%s%s", code, out, errs)
+	}
+	out, errs, code = d.run("check", "--permissions", "--config", "automatic.yaml")
+	for _, want := range []string{"NOT held     Microsoft.Network/connections/write\n             to raise a weight, which is the move itself\n", "role ExpressRoute Failover Operator\n"} {
+		if code != 1 || !strings.Contains(out, want) {
+			t.Errorf("a reader who is to move: exit %d, want %q\n%s%s", code, want, out, errs)
+		}
+	}
+	if !strings.Contains(errs, "actions that the configuration needs are not held") {
+		t.Errorf("a reader who is to move is told %s", errs)
+	}
+	if out, errs, code := d.run("check", "--permissions", "--deep", "--config", "erfailover.yaml"); code != 2 {
+		t.Errorf("both at once: exit %d\n%s%s", code, out, errs)
+	}
+}
+
+// discover writes a configuration of the demo estate into the desk's folder.
+func (d *desk) discover() {
+	d.Helper()
+	out, errs, code := d.run("discover", "--identity", "managed", "--resource-manager", d.arm.URL(), "--audience", "https://management.azure.com",
+		"--authority", "https://login.example", "--out", "erfailover.yaml")
+	if code != 0 {
+		d.Fatalf("discover: exit %d\n%s\n%s", code, out, errs)
+	}
+}

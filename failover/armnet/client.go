@@ -60,7 +60,7 @@ type Config struct {
 	Budget     Budget                 // share of the published request limits; the zero value is 0.8 and 0.5
 
 	MaxWait    time.Duration // longest wait inside a call, for pacing a write or before a repeated read; reads are paced up to five times as long; 0 is 2 s
-	MaxElapsed time.Duration // longest time spent on repeating one read; 0 is 4 s, negative means one try
+	MaxElapsed time.Duration // longest time spent on repeating one read, from the first try to the last one's begin; 0 is 3 s, negative means one try
 
 	Now       func() time.Time                                 // nil is time.Now
 	Sleep     func(ctx context.Context, d time.Duration) error // nil sleeps on the real clock
@@ -151,7 +151,7 @@ func withDefaults(cfg Config) (Config, error) {
 		cfg.MaxWait = 2 * time.Second
 	}
 	if cfg.MaxElapsed == 0 {
-		cfg.MaxElapsed = 4 * time.Second
+		cfg.MaxElapsed = 3 * time.Second // a last try may begin then, wait a second for its turn and dial: still under 5 s
 	}
 	if cfg.Budget == (Budget{}) {
 		cfg.Budget = Budget{Writes: 0.8, Reads: 0.5}

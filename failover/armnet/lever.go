@@ -54,24 +54,7 @@ func (c *Client) beginLever(ctx context.Context, w executor.Write) executor.Begu
 	if req == nil {
 		return b
 	}
-	req.Raw().Header.Set("Accept", "application/json")
-	if w.ID != "" {
-		req.Raw().Header.Set("x-ms-client-request-id", w.ID)
-	}
-	try := &attempt{notAfter: w.NotAfter}
-	defer try.end()
-	resp, err := c.pipe.Do(req.WithContext(withAttempt(ctx, try)))
-	if err != nil {
-		f := requestFault(opLever, w.Connection, err)
-		if !try.left() {
-			return notApplied(f)
-		}
-		return executor.Begun{Outcome: executor.Unknown, Err: f, Sent: true}
-	}
-	b = c.pulled(w, resp)
-	b.Sent = true
-	b.Correlation = clip(clean(resp.Header.Get("x-ms-correlation-request-id")), 100)
-	return b
+	return c.send(ctx, opLever, w, req, func(resp *http.Response) executor.Begun { return c.pulled(w, resp) })
 }
 
 // checkLever refuses a lever that could not be meant.

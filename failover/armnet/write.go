@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/streaming"
 	"github.com/Azure/azure-sdk-for-go/sdk/resourcemanager/network/armnetwork/v11"
@@ -186,6 +187,13 @@ func (c *Client) put(ctx context.Context, w executor.Write, conn *connection) ex
 	if err := req.SetBody(streaming.NopCloser(bytes.NewReader(body)), "application/json"); err != nil {
 		return notApplied(requestFault(opWrite, w.Connection, err))
 	}
+	return c.send(ctx, opWrite, w, req, func(resp *http.Response) executor.Begun { return c.wrote(w, conn, resp) })
+}
+
+// send sends a request that changes something, once, not after the write's deadline, and
+// has its first answer read. What is known of it is three-way: a request that never left
+// is not applied, one whose answer is lost is unknown, and the answer tells the rest.
+func (c *Client) send(ctx context.Context, op string, w executor.Write, req *policy.Request, read func(*http.Response) executor.Begun) executor.Begun {
 	req.Raw().Header.Set("Accept", "application/json")
 	if w.ID != "" {
 		req.Raw().Header.Set("x-ms-client-request-id", w.ID)
@@ -194,13 +202,13 @@ func (c *Client) put(ctx context.Context, w executor.Write, conn *connection) ex
 	defer try.end()
 	resp, err := c.pipe.Do(req.WithContext(withAttempt(ctx, try)))
 	if err != nil {
-		f := requestFault(opWrite, w.Connection, err)
+		f := requestFault(op, w.Connection, err)
 		if !try.left() {
 			return notApplied(f)
 		}
 		return executor.Begun{Outcome: executor.Unknown, Err: f, Sent: true}
 	}
-	b := c.wrote(w, conn, resp)
+	b := read(resp)
 	b.Sent = true
 	b.Correlation = clip(clean(resp.Header.Get("x-ms-correlation-request-id")), 100)
 	return b

@@ -63,6 +63,12 @@ func Rights() []Right {
 		{n + "virtualNetworkGateways/startSiteFailoverTest/action", onGateway, "to disconnect a site, where levers or drills ask for it", RoleDrill, false},
 		{n + "virtualNetworkGateways/stopSiteFailoverTest/action", onGateway, "to end what was disconnected", RoleDrill, false},
 		{n + "virtualNetworkGateways/getFailoverAllTestsDetails/action", onGateway, "to see what is disconnected", RoleDrill, false},
+		{n + "expressRouteGateways/startSiteFailoverTest/action", onWANGateway, "to disconnect a site on Virtual WAN, where levers or drills ask for it", RoleDrill, false},
+		{n + "expressRouteGateways/stopSiteFailoverTest/action", onWANGateway, "to end what was disconnected on Virtual WAN", RoleDrill, false},
+		{n + "expressRouteGateways/getFailoverAllTestsDetails/action", onWANGateway, "to see what is disconnected on Virtual WAN", RoleDrill, false},
+		{n + "expressRouteCircuits/startCircuitLinkFailoverTest/action", onCircuit, "to cut one link, where drills ask for it", RoleDrill, false},
+		{n + "expressRouteCircuits/stopCircuitLinkFailoverTest/action", onCircuit, "to end the cut of a link", RoleDrill, false},
+		{n + "expressRouteCircuits/getCircuitLinkFailoverAllTestsDetails/action", onCircuit, "to see which link is cut", RoleDrill, false},
 		{n + "virtualNetworkGateways/getRoutesInformation/action", onGateway, "for check --deep: which prefixes reach the gateway over which circuits", RoleDrill, true},
 		{n + "expressRouteGateways/getRoutesInformation/action", onWANGateway, "for check --deep: which prefixes reach the gateway over which circuits", RoleDrill, true},
 	}

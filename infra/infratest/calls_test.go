@@ -439,14 +439,47 @@ func constants(t *testing.T, dir, typ string) []string {
 	return out
 }
 
+// unasked are actions of the roles that `erfailover check --permissions` does not ask
+// for, since it asks about resources of the configuration: where they stand instead.
+var unasked = map[string]string{
+	"Microsoft.Network/locations/operations/read":       "held on a subscription's locations",
+	"Microsoft.Network/locations/operationResults/read": "held on a subscription's locations",
+	"Microsoft.Network/virtualHubs/hubRouteTables/read": "held on the hub, which no configuration names",
+	"Microsoft.Network/virtualHubs/routeMaps/read":      "held on the hub, which no configuration names",
+}
+
 // TestRightsAreOfTheRoles: what `erfailover check --permissions` asks for is what the
-// role that it names gives.
+// role that it names gives, in Bicep and in Terraform, and the other way round.
 func TestRightsAreOfTheRoles(t *testing.T) {
-	roles := golden(t)
-	of := map[report.Role]string{report.RoleObserver: "observer", report.RoleOperator: "operator", report.RoleDrill: "drill"}
-	for _, r := range report.Rights() {
-		if !report.Allows([]report.Permission{{Actions: roles[of[r.Role]]}}, r.Action) {
-			t.Errorf("%s is asked for, and %s does not give it", r.Action, r.Role)
+	bicep := templates(t)["../modules/roles.bicep"].Lists
+	terraform := text(t, "../terraform/roles.tf")
+	for _, r := range []struct {
+		role                 report.Role
+		inBicep, inTerraform string
+	}{
+		{report.RoleObserver, "observerActions", "observer_actions"}, {report.RoleOperator, "operatorActions", "operator_actions"}, {report.RoleDrill, "drillActions", "drill_actions"},
+	} {
+		for source, actions := range map[string][]string{"Bicep": bicep[r.inBicep], "Terraform": hclList(terraform, r.inTerraform)} {
+			given := map[string]bool{}
+			for _, right := range report.Rights() {
+				if right.Role != r.role {
+					continue
+				}
+				by := slices.IndexFunc(actions, func(a string) bool { return report.Allows([]report.Permission{{Actions: []string{a}}}, right.Action) })
+				if by < 0 {
+					t.Errorf("%s: %s is asked for, and %s does not give it", source, right.Action, r.role)
+					continue
+				}
+				given[actions[by]] = true
+			}
+			for _, a := range actions {
+				if !given[a] && unasked[a] == "" {
+					t.Errorf("%s: %s gives %s, which nothing asks for", source, r.role, a)
+				}
+				if given[a] && unasked[a] != "" {
+					t.Errorf("%s: %s is asked for: take it from the list of those that are not", source, a)
+				}
+			}
 		}
 	}
 }
