@@ -47,6 +47,7 @@ const (
 	CodeWatchFailed    = "watch.failed"     // Azure's monitoring cannot be asked
 	CodeWatchBack      = "watch.back"       // it can be asked again
 	CodeLeverStuck     = "lever.stuck"      // it does not go back; a person must look
+	CodeLeverAdopted   = "lever.adopted"    // the record went back, and had lost a lever that was pulled
 )
 
 // casAttempts bounds how often a lost compare-and-swap is tried again in one call.

@@ -75,6 +75,11 @@ func (e *Engine) flush(ctx context.Context, key, etag, stream string, v any, t *
 			return "", err
 		}
 		e.Log.Error().Str("event", CodeRejoined).Str("stream", stream).Uint64("head", t.Head.Seq).Err(err).Msg("the record and its journal are not of one instant: an older copy came back; the chain goes on behind what is there")
+		if g, ok := v.(*record.Group); ok {
+			if err := e.adoptLevers(ctx, stream, g); err != nil {
+				return "", err
+			}
+		}
 		body, err := json.Marshal(v, json.Deterministic(true))
 		if err != nil {
 			return "", &fault.Error{Op: "write record", Target: key, Kind: fault.Internal, Err: err}

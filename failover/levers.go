@@ -83,7 +83,7 @@ func (w *work) arm(op *record.Operation) {
 		})
 		w.note(record.Entry{Code: CodeLeverArmed, Circuit: s.Circuit, Operation: op.ID, Plan: op.Plan.ID, Epoch: op.Plan.Epoch,
 			Text:   leverName(s) + " is put back at " + deadline.UTC().Format(time.RFC3339) + ", whatever happens; that is stored before it is pulled",
-			Fields: map[string]string{"lever": string(op.Plan.Lever), "resource": s.Connection, "deadline": deadline.UTC().Format(time.RFC3339)}})
+			Fields: leverFields(s, op.Plan.Lever, deadline)})
 	}
 }
 
@@ -127,8 +127,7 @@ func (w *work) putBack(c *record.Cut, why string) {
 	c.Due, c.Why = now, why
 	if p := c.Pull; p.FirstAt.IsZero() || (p.Phase == executor.Failed && p.Doubt.IsZero() && p.AppliedAt.IsZero()) {
 		c.Gone = now
-		w.note(record.Entry{Code: CodeLeverBack, Operation: c.Operation, Circuit: p.Circuit, Text: leverName(p.Step) + " was never made; nothing is put back",
-			Fields: map[string]string{"lever": string(c.Lever), "resource": p.Connection}})
+		w.note(record.Entry{Code: CodeLeverBack, Operation: c.Operation, Circuit: p.Circuit, Text: leverName(p.Step) + " was never made; nothing is put back", Fields: backFields(*c)})
 		return
 	}
 	w.note(record.Entry{Code: CodeLeverDue, Operation: c.Operation, Circuit: c.Pull.Circuit, Text: leverName(c.Pull.Step) + " is put back: " + why,
@@ -267,7 +266,7 @@ func (w *work) backed(c *record.Cut, now time.Time) {
 		if c.Back.Foreign {
 			text = leverName(c.Pull.Step) + ": a test that is not ours runs there now; it is left alone"
 		}
-		w.note(record.Entry{Code: CodeLeverBack, Operation: c.Operation, Circuit: c.Pull.Circuit, Text: text, Fields: map[string]string{"lever": string(c.Lever), "resource": c.Pull.Connection, "attempts": count(c.Back.Attempts)}})
+		w.note(record.Entry{Code: CodeLeverBack, Operation: c.Operation, Circuit: c.Pull.Circuit, Text: text, Fields: backFields(*c, "attempts", count(c.Back.Attempts))})
 		w.log.Info().Str("event", CodeLeverBack).Str("group", w.g.Name).Str("operation", c.Operation).Str("resource", c.Pull.Connection).Msg("a lever is back")
 	case c.Pull.Open(now):
 		c.Back = wayBack(*c, now)

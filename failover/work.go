@@ -187,6 +187,9 @@ func (w *work) beat(ctx context.Context) error {
 	if err := w.resumeDrains(ctx); err != nil {
 		return err
 	}
+	if w.stale() {
+		w.lookAhead(ctx)
+	}
 	w.lookAtWeights(ctx, w.stale())
 	w.closeIntents(ctx)
 	w.expire()

@@ -188,6 +188,9 @@ func leverMeaning(e record.Entry, n notice) (notice, bool) {
 		n.title = "what was cut is put back"
 	case "back":
 		n.title, n.severity = "what was cut is back", Resolved
+	case "adopted":
+		n.topics, n.title, n.severity, n.urgent = []Topic{Operation, Failure}, "a path is cut that the record had lost", Critical, true
+		n.next = append(n.next, "erfailover break-glass")
 	case "stuck":
 		n.topics, n.title, n.severity, n.urgent = []Topic{Operation, Failure}, "what was cut does not go back", Critical, true
 		n.next = append(n.next, "erfailover break-glass")
