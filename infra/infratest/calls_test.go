@@ -442,10 +442,13 @@ func constants(t *testing.T, dir, typ string) []string {
 // unasked are actions of the roles that `erfailover check --permissions` does not ask
 // for, since it asks about resources of the configuration: where they stand instead.
 var unasked = map[string]string{
-	"Microsoft.Network/locations/operations/read":       "held on a subscription's locations",
-	"Microsoft.Network/locations/operationResults/read": "held on a subscription's locations",
-	"Microsoft.Network/virtualHubs/hubRouteTables/read": "held on the hub, which no configuration names",
-	"Microsoft.Network/virtualHubs/routeMaps/read":      "held on the hub, which no configuration names",
+	"Microsoft.ResourceHealth/impactedResources/read":            "held on the subscription, whose announcements name resources",
+	"Microsoft.ResourceHealth/availabilityStatuses/current/read": "the older name of what is asked for",
+	"Microsoft.ResourceHealth/events/impactedResources/read":     "held on the subscription, whose announcements name resources",
+	"Microsoft.Network/locations/operations/read":                "held on a subscription's locations",
+	"Microsoft.Network/locations/operationResults/read":          "held on a subscription's locations",
+	"Microsoft.Network/virtualHubs/hubRouteTables/read":          "held on the hub, which no configuration names",
+	"Microsoft.Network/virtualHubs/routeMaps/read":               "held on the hub, which no configuration names",
 }
 
 // TestRightsAreOfTheRoles: what `erfailover check --permissions` asks for is what the
