@@ -5,7 +5,6 @@ package e2e
 import (
 	"fmt"
 	"os"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -56,33 +55,17 @@ func TestDrillKilled(t *testing.T) {
 	}
 }
 
-// TestDrillUnwatched: with only our own read to speak for home, the way back would be
-// held, so the drill does not begin.
-func TestDrillUnwatched(t *testing.T) {
-	t.Parallel()
-	r, rest := drillRig(t, "move unwatched")
-	r.fire("it has ended", func() bool { return r.drill().Last != nil })
-	if last := r.drill().Last; last.Result != drill.Refused || !slices.Contains(last.Codes, string(drill.NoReturn)) {
-		t.Errorf("it ended %s %v: %s; want refused, drill-return", last.Result, last.Codes, last.Why)
-	}
-	if diff := same(r.bodies(), rest); diff != "" {
-		t.Error(diff)
-	}
-}
-
 // drillRig starts the program with one drill, which begins by the calendar a few
 // minutes from now. It returns the bodies at rest too.
 func drillRig(t *testing.T, kind string) (*rig, map[string]string) {
 	r := newRig(t)
 	start := r.clock.Now().Add(8 * time.Minute).Truncate(time.Minute) // a busy machine takes minutes of the estate's time to start a program
 	r.configure("auth: {mode: loopback}\n", fmt.Sprintf("auth: {mode: loopback}\ndrills:\n  one: {group: %s, kind: %s, schedule: \"%d %d %d %d *\", timezone: UTC, hold: 90s, limit: 4m, announce: 30s, objective: 3m}\n",
-		group, strings.TrimSuffix(kind, " unwatched"), start.Minute(), start.Hour(), start.Day(), start.Month()))
+		group, kind, start.Minute(), start.Hour(), start.Day(), start.Month()))
 	rest := r.bodies()
 	r.atRest()
 	for _, c := range circuits() { // a second observer, without whom the way home would not be open
-		if !strings.HasSuffix(kind, "unwatched") {
-			r.send(r.recovery(c, r.clock.Now().Add(-time.Minute))...)
-		}
+		r.send(r.recovery(c, r.clock.Now().Add(-time.Minute))...)
 	}
 	r.settled()
 	r.await("the notice is due", func() bool { return r.clock.Now().After(start.Add(-time.Minute)) })
