@@ -42,6 +42,7 @@ const (
 	otel      = "go.opentelemetry.io/otel"
 	protowire = "google.golang.org/protobuf/encoding/protowire"
 	tracing   = "failover/trace"
+	clocking  = "failover/clock"
 	yamlv3    = "go.yaml.in/yaml/v3"
 	zerolog   = "github.com/rs/zerolog"
 	cobra     = "github.com/spf13/cobra"
@@ -80,8 +81,8 @@ var table = map[string]row{
 	config:     {ours: []string{topology, health, policy, "events", fault}, others: []string{jsonv2, yamlv3, schema, cron}},
 	"failover": {kind: sequential, ours: []string{"events", topology, health, policy, planner, executor, record, report, config, tracing, fault}, others: []string{zerolog, jsonv2}, std: []string{"sync"}}, // sync: guards memory that only saves work, never held over a port call
 
-	"failover/armnet":    {kind: free, ours: []string{topology, planner, executor, "events", fault}, others: []string{azure, backoff, jsonv2, xsync}},
-	"failover/clock":     {kind: free},
+	"failover/armnet":    {kind: free, ours: []string{topology, planner, executor, "events", clocking, fault}, others: []string{azure, backoff, jsonv2, xsync}},
+	clocking:             {kind: free},
 	"failover/boltstore": {kind: free, ours: []string{record, fault}, others: []string{bbolt, jsonv2}},
 	"failover/sim":       {kind: free, ours: []string{"events", topology, health, policy, planner, executor, record, config, fault}, others: []string{jsonv2}},
 
@@ -90,7 +91,7 @@ var table = map[string]row{
 	"failover/archtest":          {kind: pure},
 	"failover/drill":             {ours: []string{topology, health, policy, planner, executor, record, report, "events", fault}, others: []string{cron, ical, rrule, jsonv2}},
 	"failover/replay":            {kind: sequential, ours: []string{"failover", shadow, topology, policy, executor, record, "events", fault}, others: []string{jsonv2}}, // the engine itself, on virtual time
-	"failover/blobstore":         {kind: free, ours: []string{record, fault}, others: []string{azure, backoff, jsonv2}},
+	"failover/blobstore":         {kind: free, ours: []string{record, clocking, fault}, others: []string{azure, backoff, jsonv2}},
 	"failover/eventhub":          {kind: free, ours: []string{record, fault}, others: []string{azure, backoff, jsonv2}},
 	"failover/contest":           {ours: []string{topology, health, policy, planner, "events"}},
 	"failover/probe":             {kind: free, ours: []string{topology, "events"}},

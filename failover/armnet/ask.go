@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"erfailover/events"
+	"erfailover/failover/clock"
 	"erfailover/failover/executor"
 	"erfailover/failover/fault"
 )
@@ -117,7 +118,7 @@ func (c *Client) asked(q executor.Question, resp *http.Response) executor.Begun 
 	if err != nil {
 		return notApplied(requestFault(opAsk, q.Target, err))
 	}
-	return executor.Begun{Outcome: executor.Unknown, Token: s.token, RetryAfter: retryAfter(resp.Header, c.cfg.Now())}
+	return executor.Begun{Outcome: executor.Unknown, Token: s.token, RetryAfter: clock.RetryAfter(resp.Header, c.cfg.Now())}
 }
 
 // questionPath returns the path to ask, below the endpoint, and what follows it.

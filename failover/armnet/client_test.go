@@ -15,6 +15,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"erfailover/failover/clock"
 	"erfailover/failover/executor"
 	"erfailover/failover/fault"
 )
@@ -119,7 +120,7 @@ func TestRepeatedReads(t *testing.T) {
 				t.Errorf("%d tries, want %d", n, tt.tries)
 			}
 			for _, r := range tt.answers[:tt.tries-1] {
-				if least := retryAfter(header(r.head), now); now.Sub(someTime) < least {
+				if least := clock.RetryAfter(header(r.head), now); now.Sub(someTime) < least {
 					t.Errorf("waited %v, Azure asked for %v", now.Sub(someTime), least)
 				}
 			}

@@ -9,13 +9,13 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
 	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
+	"erfailover/failover/clock"
 	"erfailover/failover/fault"
 )
 
@@ -82,7 +82,7 @@ func (c *Client) answerFault(op, target string, resp *http.Response) *fault.Erro
 	e := errorOf(resp)
 	f := classify(resp.StatusCode, e)
 	f.Op, f.Target = op, target
-	f.RetryAfter = retryAfter(resp.Header, c.cfg.Now())
+	f.RetryAfter = clock.RetryAfter(resp.Header, c.cfg.Now())
 	if f.RetryAfter == 0 && (f.Kind == fault.Busy || f.Kind == fault.Throttled) {
 		f.RetryAfter = waitIn(e.text())
 	}
@@ -229,25 +229,4 @@ func statusText(resp *http.Response) string {
 		return ""
 	}
 	return " (answer " + strconv.Itoa(resp.StatusCode) + ")"
-}
-
-// maxHint is the longest wait that is taken from a server's word.
-const maxHint = time.Hour
-
-// retryAfter reads the server's hint: milliseconds, seconds or a date. What is
-// negative, past or unreadable is no hint, and none is longer than an hour.
-func retryAfter(h http.Header, now time.Time) time.Duration {
-	for _, name := range []string{"retry-after-ms", "x-ms-retry-after-ms"} {
-		if ms, err := strconv.ParseInt(h.Get(name), 10, 64); err == nil && ms > 0 {
-			return time.Duration(min(ms, maxHint.Milliseconds())) * time.Millisecond
-		}
-	}
-	text := strings.TrimSpace(h.Get("Retry-After"))
-	if s, err := strconv.ParseInt(text, 10, 64); err == nil {
-		return time.Duration(max(0, min(s, int64(maxHint/time.Second)))) * time.Second
-	}
-	if at, err := http.ParseTime(text); err == nil {
-		return max(0, min(maxHint, at.Sub(now)))
-	}
-	return 0
 }

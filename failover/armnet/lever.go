@@ -18,6 +18,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"erfailover/events"
+	"erfailover/failover/clock"
 	"erfailover/failover/executor"
 	"erfailover/failover/fault"
 	"erfailover/failover/planner"
@@ -231,7 +232,7 @@ func (c *Client) pulled(w executor.Write, resp *http.Response) executor.Begun {
 	case err != nil: // it was taken, and cannot be followed: the details tell
 		return executor.Begun{Outcome: executor.Unknown, Err: requestFault(opLever, w.Connection, err)}
 	case !s.done:
-		return executor.Begun{Outcome: executor.Unknown, Token: s.token, RetryAfter: retryAfter(resp.Header, c.cfg.Now())}
+		return executor.Begun{Outcome: executor.Unknown, Token: s.token, RetryAfter: clock.RetryAfter(resp.Header, c.cfg.Now())}
 	}
 	if f := failedState(opLever, w.Connection, s.body); f != nil {
 		return executor.Begun{Outcome: executor.Unknown, Err: f}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 
+	"erfailover/failover/clock"
 	"erfailover/failover/fault"
 )
 
@@ -183,7 +184,7 @@ func (p *pacer) learn(sub string, write bool, resp *http.Response) {
 		lane[0].level = n
 	}
 	if resp.StatusCode == http.StatusTooManyRequests && !busyCode(errorOf(resp).codes()) {
-		if hint := retryAfter(resp.Header, p.now()); hint > 0 {
+		if hint := clock.RetryAfter(resp.Header, p.now()); hint > 0 {
 			l.until[i] = p.now().Add(hint)
 		}
 	}

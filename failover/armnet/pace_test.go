@@ -3,7 +3,6 @@ package armnet
 import (
 	"context"
 	"errors"
-	"net/http"
 	"strings"
 	"sync"
 	"testing"
@@ -167,29 +166,6 @@ func TestBusyGatewayHoldsNothingBack(t *testing.T) {
 	begin(t, c, raise())
 	if b := begin(t, c, raise()); b.Outcome != executor.Applied {
 		t.Errorf("got %+v", b)
-	}
-}
-
-func TestRetryAfter(t *testing.T) {
-	tests := []struct {
-		head map[string]string
-		want time.Duration
-	}{
-		{nil, 0},
-		{map[string]string{"Retry-After": "10"}, 10 * time.Second},
-		{map[string]string{"Retry-After": "0"}, 0},
-		{map[string]string{"Retry-After": "-1"}, 0},
-		{map[string]string{"Retry-After": "99999999"}, time.Hour},
-		{map[string]string{"Retry-After": "soon"}, 0},
-		{map[string]string{"Retry-After": someTime.Add(30 * time.Second).Format(http.TimeFormat)}, 30 * time.Second},
-		{map[string]string{"Retry-After": someTime.Add(-time.Hour).Format(http.TimeFormat)}, 0},
-		{map[string]string{"retry-after-ms": "250", "Retry-After": "10"}, 250 * time.Millisecond},
-		{map[string]string{"x-ms-retry-after-ms": "9999999999999"}, time.Hour},
-	}
-	for _, tt := range tests {
-		if got := retryAfter(header(tt.head), someTime); got != tt.want {
-			t.Errorf("%v: got %v, want %v", tt.head, got, tt.want)
-		}
 	}
 }
 

@@ -83,7 +83,7 @@ func (c *Client) listAddress(l listing) string {
 func (c *Client) page(ctx context.Context, l listing, address string, reset func(), each func(jsontext.Value) error) (next string, err error) {
 	exp := backoff.NewExponentialBackOff()
 	exp.InitialInterval, exp.MaxInterval, exp.MaxElapsedTime = 500*time.Millisecond, 30*time.Second, patience
-	exp.Clock = clock(c.cfg.Now)
+	exp.Clock = ticking(c.cfg.Now)
 	pace := &hinted{BackOff: exp, most: longestWait}
 	next, err = backoff.RetryNotifyWithTimerAndData(func() (string, error) {
 		reset()

@@ -12,6 +12,7 @@ import (
 	"github.com/go-json-experiment/json"
 	"golang.org/x/sync/errgroup"
 
+	"erfailover/failover/clock"
 	"erfailover/failover/executor"
 	"erfailover/failover/fault"
 	"erfailover/failover/planner"
@@ -179,7 +180,7 @@ func (c *Client) judge(r executor.Running, target string, l look) executor.Polle
 		out.Err, out.RetryAfter = f, f.RetryAfter
 		return out
 	}
-	out.RetryAfter = retryAfter(l.resp.Header, c.cfg.Now())
+	out.RetryAfter = clock.RetryAfter(l.resp.Header, c.cfg.Now())
 	status := l.resp.StatusCode
 	switch {
 	case status == http.StatusAccepted && !l.done:

@@ -7,6 +7,8 @@ import (
 	"sync"
 	"time"
 	"unicode/utf8"
+
+	"erfailover/failover/clock"
 )
 
 // maxText is the longest text of others that is passed on, in bytes.
@@ -78,5 +80,5 @@ func waitIn(text string) time.Duration {
 	if err != nil {
 		return 0
 	}
-	return min(maxHint, time.Duration(n)*time.Second)
+	return min(clock.MaxHint, time.Duration(n)*time.Second)
 }

@@ -34,11 +34,11 @@ func (h *hinted) NextBackOff() time.Duration {
 	return max(d, h.hint)
 }
 
-// clock makes a function a backoff.Clock.
-type clock func() time.Time
+// ticking makes a function a backoff.Clock.
+type ticking func() time.Time
 
 // Now implements backoff.Clock.
-func (c clock) Now() time.Time { return c() }
+func (c ticking) Now() time.Time { return c() }
 
 // timer lets backoff sleep through Config.Sleep.
 type timer struct {
@@ -67,7 +67,7 @@ func (c *Client) get(ctx context.Context, op, target, address string) (reply, er
 	exp := backoff.NewExponentialBackOff()
 	exp.InitialInterval, exp.MaxInterval = 200*time.Millisecond, c.cfg.MaxWait
 	exp.MaxElapsedTime = c.cfg.MaxElapsed
-	exp.Clock = clock(c.cfg.Now)
+	exp.Clock = ticking(c.cfg.Now)
 	pace := &hinted{BackOff: exp, most: c.cfg.MaxWait}
 	if c.cfg.MaxElapsed < 0 {
 		pace.BackOff = &backoff.StopBackOff{}

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"erfailover/events"
+	"erfailover/failover/clock"
 	"erfailover/failover/executor"
 	"erfailover/failover/fault"
 	"erfailover/failover/planner"
@@ -236,7 +237,7 @@ func (c *Client) wrote(w executor.Write, conn *connection, resp *http.Response) 
 		return executor.Begun{Outcome: executor.Unknown, Err: requestFault(opWrite, w.Connection, err)}
 	}
 	if !s.done {
-		return executor.Begun{Outcome: executor.Unknown, Token: s.token, RetryAfter: retryAfter(resp.Header, c.cfg.Now())}
+		return executor.Begun{Outcome: executor.Unknown, Token: s.token, RetryAfter: clock.RetryAfter(resp.Header, c.cfg.Now())}
 	}
 	if f := failedState(opWrite, w.Connection, s.body); f != nil {
 		return executor.Begun{Outcome: executor.Unknown, Err: f}

@@ -17,6 +17,7 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/bloberror"
 
+	"erfailover/failover/clock"
 	"erfailover/failover/fault"
 	"erfailover/failover/record"
 )
@@ -124,7 +125,7 @@ func (s *Store) answered(f *fault.Error, answer *azcore.ResponseError) {
 	f.Code = code(answer.ErrorCode)
 	text := "answer " + strconv.Itoa(answer.StatusCode)
 	if answer.RawResponse != nil {
-		f.RetryAfter = retryAfter(answer.RawResponse.Header, time.Now())
+		f.RetryAfter = clock.RetryAfter(answer.RawResponse.Header, time.Now())
 		if id := answer.RawResponse.Header.Get("x-ms-request-id"); requestID().MatchString(id) {
 			text += ", request " + id
 		}
@@ -181,25 +182,4 @@ func code(s string) string {
 		}
 	}
 	return s[:min(len(s), 100)]
-}
-
-// maxHint is the longest wait that is taken from a server's word.
-const maxHint = time.Hour
-
-// retryAfter reads the server's hint: milliseconds, seconds or a date. What is
-// negative, past or unreadable is no hint.
-func retryAfter(h http.Header, now time.Time) time.Duration {
-	for _, name := range []string{"retry-after-ms", "x-ms-retry-after-ms"} {
-		if ms, err := strconv.ParseInt(h.Get(name), 10, 64); err == nil && ms > 0 {
-			return time.Duration(min(ms, maxHint.Milliseconds())) * time.Millisecond
-		}
-	}
-	text := strings.TrimSpace(h.Get("Retry-After"))
-	if s, err := strconv.ParseInt(text, 10, 64); err == nil {
-		return time.Duration(max(0, min(s, int64(maxHint/time.Second)))) * time.Second
-	}
-	if at, err := http.ParseTime(text); err == nil {
-		return max(0, min(maxHint, at.Sub(now)))
-	}
-	return 0
 }
