@@ -118,6 +118,9 @@ type partition interface {
 	Close(ctx context.Context) error
 }
 
+// parting is how long a last checkpoint may take when the program is being stopped.
+const parting = 5 * time.Second
+
 // drain delivers one partition's events until it is lost to another instance or ctx
 // ends.
 func (o Options) drain(ctx context.Context, p partition, deliver Deliver) {
@@ -141,12 +144,20 @@ func (o Options) drain(ctx context.Context, p partition, deliver Deliver) {
 		if err != nil {
 			return // not checkpointed: delivered again
 		}
-		counted := context.WithValue(ctx, batchKey{}, batch{first: got[0].SequenceNumber, account: account})
-		if err := p.UpdateCheckpoint(counted, got[len(got)-1], nil); err != nil {
+		if err := checkpoint(ctx, p, got, account); err != nil {
 			o.Report("checkpoint of partition "+p.PartitionID(), err)
 			return
 		}
 	}
+}
+
+// checkpoint notes that a batch is saved, also when ctx has just ended: a program that
+// is stopped in good order leaves nothing to be delivered again.
+func checkpoint(ctx context.Context, p partition, got []*azeventhubs.ReceivedEventData, account Account) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), parting)
+	defer cancel()
+	counted := context.WithValue(ctx, batchKey{}, batch{first: got[0].SequenceNumber, account: account})
+	return p.UpdateCheckpoint(counted, got[len(got)-1], nil)
 }
 
 // insist delivers until it is saved. Waiting holds this partition alone; nothing is

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -278,12 +279,17 @@ func (h *Host) protocol(err error) {
 	}
 }
 
-// freePort finds a port on loopback that nobody uses.
-func freePort() (int, error) {
-	ln, err := net.Listen("tcp4", "127.0.0.1:0")
-	if err != nil {
-		return 0, err
+// freePort finds a port on loopback that nobody uses. It lies below those that systems
+// give to connections: while a handler that was killed is not back yet, nobody is given
+// its port.
+func freePort() (port int, err error) {
+	for range 100 {
+		port = 20000 + rand.IntN(12000)
+		ln, bad := net.Listen("tcp4", fmt.Sprintf("127.0.0.1:%d", port))
+		if bad == nil {
+			return port, ln.Close()
+		}
+		err = bad
 	}
-	port := ln.Addr().(*net.TCPAddr).Port
-	return port, ln.Close()
+	return 0, err
 }
