@@ -34,6 +34,7 @@ type wires struct {
 	runs  map[executor.Token]executor.Write
 	at    map[executor.Token]time.Time
 	puts  int
+	lost  string // ID of a circuit whose sessions are down
 }
 
 func (w *wires) land() {
@@ -111,7 +112,7 @@ func (w *wires) Poll(_ context.Context, running []executor.Running) []executor.P
 		switch {
 		case r.Question != nil:
 			out[i] = executor.Polled{Done: true, Outcome: executor.Applied, Answer: &executor.Answer{Question: *r.Question, At: w.now(),
-				Peers:  []executor.Peer{{Neighbor: "172.16.0.1", ASN: 65001, Established: true, Prefixes: 12}},
+				Peers:  []executor.Peer{{Neighbor: "172.16.0.1", ASN: 65001, Established: !strings.EqualFold(r.Question.Target, w.lost), Prefixes: 12}},
 				Routes: []executor.Route{{Network: "10.0.0.0/8", Origin: "EBgp"}}}}
 		case w.now().Before(w.at[r.Token]):
 			out[i] = executor.Polled{Token: r.Token, Outcome: executor.Unknown, RetryAfter: 5 * time.Second}

@@ -31,6 +31,14 @@ func (e *estate) pass(eng *failover.Engine, span time.Duration, good ...string) 
 	}
 }
 
+// loses takes down the sessions of one circuit, or of none.
+func (e *estate) loses(name string) {
+	c, _ := e.facts.Circuit(name)
+	e.wires.mu.Lock()
+	defer e.wires.mu.Unlock()
+	e.wires.lost = c.ID
+}
+
 // TestThePast tells a night to a real engine: ashburn is down for 20 minutes, in an
 // observed group and in an automatic one. What the API then says of it is held against
 // testdata/past. To accept new text: go test ./handlers -run ThePast -rewrite, and read
@@ -43,6 +51,7 @@ func TestThePast(t *testing.T) {
 			h, eng := e.instance("a")
 			e.healthy(eng)
 			e.pass(eng, time.Minute, "ashburn", "chicago", "dallas")
+			e.loses("ashburn")
 			e.say(eng, events.Down, []string{"ashburn"}, events.Metric)
 			e.clock.ns.Add(int64(90 * time.Second))
 			e.healthyBut(eng, "ashburn")
@@ -51,6 +60,7 @@ func TestThePast(t *testing.T) {
 				e.pass(eng, 3*time.Minute, "chicago", "dallas")
 				e.say(eng, events.Down, []string{"ashburn"}, events.Metric, events.Probe)
 			}
+			e.loses("")
 			e.pass(eng, 10*time.Minute, "ashburn", "chicago", "dallas")
 			var got strings.Builder
 			for _, c := range []struct {

@@ -22,7 +22,7 @@ func Believe(t Track, m Memory, r Rule, now time.Time) Belief {
 		Links: s.links, Bad: s.bad, Good: s.good,
 		Observers: s.saying, Needed: s.needed,
 		WantsRead: !ask.IsZero() && !now.Before(ask),
-		Rebutted:  s.rebutted, Explained: s.explained,
+		Rebutted:  s.rebutted, Explained: s.explained, Hearsay: s.saying > 0 && !s.firsthand,
 		Proven: s.proven, Maintenance: maintenance(m, now),
 		Damped: t.Damped, Penalty: r.Damping.penalty(t, now),
 		HoldUntil: holdUntil(t, r), ReadUntil: s.readUntil(t, r),

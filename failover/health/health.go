@@ -224,6 +224,7 @@ type Belief struct {
 	Penalty     float64        `json:"penalty,omitzero"`    // now
 	ReuseAt     time.Time      `json:"reuse_at,omitzero"`   // when the penalty will be below Reuse if nothing more happens
 	HoldUntil   time.Time      `json:"hold_until,omitzero"` // when the present hold-down or hold-up ends
+	Hearsay     bool           `json:"hearsay,omitzero"`    // nobody that looked for itself (a read, a probe, a gateway) is among those that say Down
 	ReadUntil   time.Time      `json:"read_until,omitzero"` // enough observers say Down, all of them Azure's own word: until when our own read is waited for
 }
 

@@ -165,11 +165,11 @@ func holdDown(in Input, v *Verdict) ([]Finding, bool) {
 
 func unconfirmed(in Input, v *Verdict) ([]Finding, bool) {
 	return each(in, v.From, func(name string, b health.Belief) (Finding, bool) {
-		if !unborne(b) && !b.ReadUntil.After(in.Now) {
-			return Finding{}, false
-		}
 		if b.WantsRead && !slices.Contains(v.Reads, name) {
 			v.Reads = append(v.Reads, name)
+		}
+		if !unborne(b) && !b.ReadUntil.After(in.Now) {
+			return Finding{}, false
 		}
 		text := fmt.Sprintf("%d of %d observers say that %s is down", b.Observers, b.Needed, name)
 		if !unborne(b) {
@@ -187,9 +187,10 @@ func unconfirmed(in Input, v *Verdict) ([]Finding, bool) {
 }
 
 // unborne reports whether too few observers say that a circuit is down: while it is
-// suspect, and also when it went down and a read of ours has contradicted one since.
+// suspect, and also when it went down by Azure's own word, of which a read of ours has
+// contradicted a part since.
 func unborne(b health.Belief) bool {
-	return (b.State == health.Suspect || b.State == health.Down && b.Rebutted) && b.Observers < b.Needed
+	return b.Observers < b.Needed && (b.State == health.Suspect || b.State == health.Down && b.Rebutted && b.Hearsay)
 }
 
 func explained(in Input, v *Verdict) ([]Finding, bool) {

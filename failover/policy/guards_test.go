@@ -104,7 +104,10 @@ func limits() []limit {
 		{code: HoldDown, from: suspected, holds: change("ashburn", func(b *health.Belief) { b.HoldUntil = now.Add(1) }), lets: change("ashburn", func(b *health.Belief) { b.HoldUntil = now })},
 		{code: Unconfirmed, from: suspected, holds: change("ashburn", func(b *health.Belief) { b.Observers = 1 }), lets: change("ashburn", func(b *health.Belief) { b.Observers = 2 })},
 		{code: Unconfirmed, from: suspected, holds: change("ashburn", func(b *health.Belief) { b.ReadUntil = now.Add(1) }), lets: change("ashburn", func(b *health.Belief) { b.ReadUntil = now })},
-		{code: Unconfirmed, from: outage, holds: change("ashburn", func(b *health.Belief) { b.Observers, b.Rebutted = 1, true }), lets: change("ashburn", func(b *health.Belief) { b.Observers = 1 })},
+		{code: Unconfirmed, from: outage, holds: change("ashburn", func(b *health.Belief) { b.Observers, b.Rebutted, b.Hearsay = 1, true, true }),
+			lets: change("ashburn", func(b *health.Belief) { b.Observers, b.Rebutted = 1, true })},
+		{code: Unconfirmed, from: outage, holds: change("ashburn", func(b *health.Belief) { b.Observers, b.Rebutted, b.Hearsay = 1, true, true }),
+			lets: change("ashburn", func(b *health.Belief) { b.Observers, b.Hearsay = 1, true })},
 		{code: InMaintenance, from: suspected, holds: change("ashburn", func(b *health.Belief) {
 			b.Explained, b.Maintenance = true, &events.Window{Start: now, End: now.Add(time.Hour)}
 		})},

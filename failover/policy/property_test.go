@@ -29,7 +29,7 @@ func drawInput(t *rapid.T) Input {
 		if !b.Proven.IsZero() {
 			b.Proven = now.Add(-time.Duration(rapid.IntRange(0, 240).Draw(t, "proven")) * time.Second)
 		}
-		b.Explained, b.Damped, b.Rebutted = rare("explained"), rare("damped"), rare("rebutted")
+		b.Explained, b.Damped, b.Rebutted, b.Hearsay = rare("explained"), rare("damped"), rare("rebutted"), rare("hearsay")
 		if rare("read awaited") {
 			b.ReadUntil = now.Add(time.Duration(rapid.IntRange(-30, 30).Draw(t, "read until")) * time.Second)
 		}
@@ -243,7 +243,7 @@ func checkMove(t *rapid.T, in Input, v Verdict) {
 		b := in.View.Circuits[name]
 		switch b.State {
 		case health.Down:
-			return !b.Rebutted || b.Observers >= b.Needed
+			return !b.Rebutted || !b.Hearsay || b.Observers >= b.Needed
 		case health.Suspect:
 			return !b.HoldUntil.After(in.Now) && !b.ReadUntil.After(in.Now) && b.Observers >= b.Needed && !b.Explained
 		case health.Degraded:
