@@ -75,9 +75,18 @@ func byWhom(op report.Operation) string {
 		text += ", approved by " + clean(strings.Join(op.Approved, ", "))
 	}
 	if op.Status == record.AwaitingApproval {
-		text += ", waits for approval until " + stamp(op.Expires)
+		text += ", waits for approval until " + stampAfter(op.Begun, op.Expires)
 	}
 	return text
+}
+
+// stampAfter renders an instant that lies after another one; half a day and more after
+// it, with its date.
+func stampAfter(from, t time.Time) string {
+	if t.Sub(from) < 12*time.Hour {
+		return stamp(t)
+	}
+	return t.UTC().Format("Mon 2 Jan 15:04:05Z")
 }
 
 // followOperation writes what an operation does until it has ended. A lost

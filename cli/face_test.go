@@ -74,7 +74,7 @@ func (a *api) run(t *testing.T, input string, args ...string) (code int, stdout,
 
 const (
 	planned  = `202 {"order":"k","group":"east","verb":"switchover","state":"planned","answer":"kept for 2026-01-12T04:30:00Z","operation":"s-1"}`
-	waiting  = `200 {"name":"east","operation":{"id":"op-7","plan":"p-7","group":"east","kind":"failover","from":["ashburn"],"to":["chicago"],"epoch":3,"status":"waiting","by":"ben","expires":"2026-01-12T03:20:00Z","steps":[],"ledger":{"stages":[],"recovery_ms":0}}}`
+	waiting  = `200 {"name":"east","operation":{"id":"op-7","plan":"p-7","group":"east","kind":"failover","from":["ashburn"],"to":["chicago"],"epoch":3,"status":"waiting","by":"ben","begun":"2026-01-12T03:05:00Z","expires":"2026-01-12T03:20:00Z","steps":[],"ledger":{"stages":[],"recovery_ms":0}}}`
 	begun    = `202 {"order":"k","group":"east","verb":"failover","state":"begun","answer":"begun","operation":"op-1"}`
 	proven   = `200 {"id":"op-1","group":"east","kind":"failover","plan":"p-1","epoch":1,"status":"ended","result":"proven","steps":[{"connection":"/x/gw1-chicago","gateway":"g","circuit":"chicago","from":100,"to":201,"phase":"done","attempts":1}],"ledger":{"stages":[],"recovery_ms":0}}`
 	applying = `200 {"id":"op-1","group":"east","kind":"failover","plan":"p-1","epoch":1,"status":"applying","steps":[],"ledger":{"stages":[],"recovery_ms":0}}`

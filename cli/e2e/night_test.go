@@ -44,8 +44,9 @@ type night struct {
 // command line and by curl, each approved by another person, traffic is brought home,
 // and a planned move is made and called off. All of it on a screen of 360 pixels. To
 // see it: go test ./cli/e2e -run TestNight -shots /tmp/night
+//
+// It runs by itself: beside forty programs a browser is slower than its people are.
 func TestNight(t *testing.T) {
-	t.Parallel()
 	n := newNight(t)
 	page := n.url + "/api/?code=function"
 
