@@ -175,7 +175,7 @@ func sendMixed(t *testing.T, address string, roots *x509.CertPool, total int, no
 		if err != nil {
 			t.Fatal(err)
 		}
-		for k := 0; k < total/(5*partitions) && n < total; k++ {
+		for k := 0; k < min(500, total/(5*partitions)) && n < total; k++ {
 			if err := batch.AddEventData(&azeventhubs.EventData{Body: event(n)}, nil); err != nil {
 				t.Fatal(err)
 			}
