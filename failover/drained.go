@@ -63,50 +63,20 @@ func (w *work) askDrain(ctx context.Context, circuits []string) {
 // resumeDrains looks at the reads that run, after those of sessions, and takes signs of
 // maintenance in. The answer about a link's table is kept as any other is.
 func (w *work) resumeDrains(ctx context.Context) error {
-	var running []executor.Running
-	var at []int
-	over := map[int]bool{}
-	for i, s := range w.g.Drains {
-		switch {
-		case !w.now.Before(s.AskedAt.Add(w.Timing.ReadDeadline)):
-			over[i] = true
-		case !w.now.Before(s.NotBefore):
-			running, at = append(running, executor.Running{Token: s.Token, Question: &w.g.Drains[i].Question}), append(at, i)
-		}
-	}
 	answers := map[string][]events.Signal{}
-	if len(running) > 0 {
-		for k, p := range w.Network.Poll(ctx, running) {
-			s := &w.g.Drains[at[k]]
-			s.NotBefore = w.Clock.Now().Add(max(p.RetryAfter, time.Second))
-			if p.Token != "" {
-				s.Token = p.Token
-			}
-			over[at[k]] = p.Done
-			if p.Answer == nil {
-				continue
-			}
-			if s.Question.Kind == executor.AskTable {
-				if err := w.learnTable(ctx, s.Circuit, *p.Answer); err != nil {
-					return err
-				}
-			}
-			if sig, drained := w.drainSignal(*s, *p.Answer); drained && len(answers[s.Circuit]) == 0 { // one sign is enough, the tables' first
-				answers[s.Circuit] = append(answers[s.Circuit], sig)
+	if err := w.resume(ctx, &w.g.Drains, func(s record.SlowRead, a executor.Answer) error {
+		if s.Question.Kind == executor.AskTable {
+			if err := w.learnTable(ctx, s.Circuit, a); err != nil {
+				return err
 			}
 		}
-	}
-	if len(over) == 0 {
+		if sig, drained := w.drainSignal(s, a); drained && len(answers[s.Circuit]) == 0 { // one sign is enough, the tables' first
+			answers[s.Circuit] = append(answers[s.Circuit], sig)
+		}
 		return nil
+	}); err != nil {
+		return err
 	}
-	w.dirty = true
-	var left []record.SlowRead
-	for i, s := range w.g.Drains {
-		if !over[i] {
-			left = append(left, s)
-		}
-	}
-	w.g.Drains = left
 	return w.takeAnswers(ctx, answers)
 }
 

@@ -86,51 +86,63 @@ func (w *work) unread() []string {
 // resumeReads looks at the slow reads that run, and takes answers in as signals of
 // the observer "read".
 func (w *work) resumeReads(ctx context.Context) error {
+	answers := map[string][]events.Signal{}
+	if err := w.resume(ctx, &w.g.Reads, func(s record.SlowRead, a executor.Answer) error {
+		if s.Question.Kind == executor.AskTable {
+			return w.learnTable(ctx, s.Circuit, a)
+		}
+		answers[s.Circuit] = append(answers[s.Circuit], sessionSignal(s.Question, a))
+		return nil
+	}); err != nil {
+		return err
+	}
+	return w.takeAnswers(ctx, answers)
+}
+
+// resume looks at the slow reads of a list that are due, hands over what was answered,
+// and drops what has ended, took too long, or was not begun and may be asked again.
+func (w *work) resume(ctx context.Context, list *[]record.SlowRead, take func(record.SlowRead, executor.Answer) error) error {
 	var running []executor.Running
 	var at []int
 	drop := map[int]bool{}
-	for i, s := range w.g.Reads {
+	for i := range *list {
+		s := &(*list)[i]
 		switch {
 		case !w.now.Before(s.AskedAt.Add(w.Timing.ReadDeadline)), s.Token == "" && !w.now.Before(s.NotBefore):
 			drop[i] = true
 		case s.Token != "" && !w.now.Before(s.NotBefore):
-			running, at = append(running, executor.Running{Token: s.Token, Question: &w.g.Reads[i].Question}), append(at, i)
+			running, at = append(running, executor.Running{Token: s.Token, Question: &s.Question}), append(at, i)
 		}
 	}
-	answers := map[string][]events.Signal{}
+	if len(drop) == 0 && len(running) == 0 {
+		return nil
+	}
 	if len(running) > 0 {
 		for k, p := range w.Network.Poll(ctx, running) {
-			s := &w.g.Reads[at[k]]
+			s := &(*list)[at[k]]
 			s.NotBefore = w.Clock.Now().Add(max(p.RetryAfter, time.Second))
 			if p.Token != "" {
 				s.Token = p.Token
 			}
-			switch {
-			case p.Answer == nil:
-			case s.Question.Kind == executor.AskTable:
-				if err := w.learnTable(ctx, s.Circuit, *p.Answer); err != nil {
+			if p.Answer != nil {
+				if err := take(*s, *p.Answer); err != nil {
 					return err
 				}
-			default:
-				answers[s.Circuit] = append(answers[s.Circuit], sessionSignal(s.Question, *p.Answer))
 			}
 			if p.Done {
 				drop[at[k]] = true
 			}
 		}
 	}
-	if len(drop) == 0 && len(running) == 0 {
-		return nil
-	}
 	w.dirty = true
 	var left []record.SlowRead
-	for i, s := range w.g.Reads {
+	for i, s := range *list {
 		if !drop[i] {
 			left = append(left, s)
 		}
 	}
-	w.g.Reads = left
-	return w.takeAnswers(ctx, answers)
+	*list = left
+	return nil
 }
 
 // takeAnswers folds answers into the circuits' memories.
